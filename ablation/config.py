@@ -1,0 +1,431 @@
+"""The typed configuration: every field with its unit and sentinel, and the checks between fields.
+
+``conf/`` holds values only. A configuration has a scientific part (reward, tasks, model, grpo, sampling),
+which makes an arm, and an execution part, which may change between the links of a chain. Fields inside a
+scientific section that only say how to execute are marked with ``EXECUTION``. Those marked with ``LATER`` leave no
+trace in an arm's identity at their default, so that older chains keep theirs.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+EXECUTION = {"execution": True}
+LATER = {"later": True}
+LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "vespo")  # of TRL 1.16, with no other setting
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]*")
+SCIENTIFIC_SECTIONS = ("reward", "tasks", "model", "grpo", "sampling")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot run: one sentence that says what was found, what was expected, what to type."""
+
+
+def _at_least(section: str, values: Any, **lowest: float) -> None:
+    """Raises ConfigError for the first of ``values``'s fields that is below its lowest sensible value."""
+    for name, bound in lowest.items():
+        found = getattr(values, name)
+        if found is not None and found < bound:
+            raise ConfigError(f"{section}.{name}={found} is too small; set {section}.{name}={bound} or more.")
+
+
+def _one_of(key: str, found: str, allowed: tuple[str, ...]) -> None:
+    if found not in allowed:
+        close = difflib.get_close_matches(found, allowed, n=1, cutoff=0.0)[0]
+        raise ConfigError(
+            f"{key}={found} is unknown, expected one of {', '.join(allowed)}; did you mean {key}={close}?"
+        )
+
+
+@dataclass
+class RewardConfig:
+    name: str  # a function of ablation.scoring.rewards
+    params: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class TasksConfig:
+    name: str
+    train: int  # tasks that chains train on
+    validation: int  # held-out tasks that may choose
+    test: int  # held-out tasks that never choose
+    seed: int = 0  # of the generator; not the chain's seed
+    path: str | None = None  # a file, folder, glob or hf://datasets/ORG/NAME[@REVISION][/GLOB]
+    strict: bool = field(default=False, metadata=EXECUTION)  # the first task that cannot be used is an error
+    # manifest.json of an audit, or bundled:<name>; null: not audited. The tasks that it leaves are what counts:
+    # a chain is known by their fingerprint, wherever the file lies.
+    manifest: str | None = field(default=None, metadata=EXECUTION)
+    audit_repeats: int = field(default=10, metadata=EXECUTION)  # runs of each reference in an audit
+    # These two shape the tasks, by whose fingerprint a chain is known.
+    max_timeout_s: float | None = field(default=None, metadata=EXECUTION)  # bound on a task's own limit; null: none
+    slow_path: bool = field(default=False, metadata=EXECUTION)  # a task's own script judges what cannot be run else
+
+    def __post_init__(self) -> None:
+        _at_least("tasks", self, train=1, validation=1, test=1, audit_repeats=2, max_timeout_s=0.1)
+
+
+@dataclass
+class TinyArchitecture:
+    vocab_size: int = 640
+    hidden_size: int = 128
+    num_hidden_layers: int = 2
+    num_attention_heads: int = 4
+    num_key_value_heads: int = 2
+    head_dim: int = 32
+    intermediate_size: int = 384
+    max_position_embeddings: int = 256
+
+
+@dataclass
+class PretrainingConfig:
+    noise: float = 0.5  # probability that a part of a corpus body is replaced: the dial for strength
+    steps: int = 300
+    batch_size: int = 64
+    learning_rate: float = 2e-3  # peak; linear warm-up, then cosine to 0
+    warmup_steps: int = 50
+    seed: int = 0
+    threads: int = 2  # part of the recipe: another number of threads rounds differently
+
+
+_CODE = """Complete `{entry_point}` in the Python module `{module}`, which begins like this:
+
+```python
+{prompt}
+```
+
+Answer with one fenced block of Python that holds the whole module, with all imports that it needs."""
+_INSTRUCTION = """{prompt}
+
+Write the Python module `{module}`, which must define `{entry_point}`. Answer with one fenced block of Python that \
+holds the whole module, with all imports that it needs."""
+
+
+@dataclass
+class PromptConfig:
+    """How a task is put to the model. A request may name {prompt}, {entry_point} and {module} of the task."""
+
+    style: str | None = None  # chat | plain; null: chat where the tokenizer has a chat template
+    system: str | None = None  # message before the request of a chat; null: none
+    code: str = _CODE  # request of a chat for code that the task begins; a plain prompt is that code itself
+    instruction: str = _INSTRUCTION  # request where the task is told in words; a plain prompt opens the fence after it
+    chat_template_kwargs: dict[str, Any] | None = None  # for the template, as {enable_thinking: false}; null: none
+
+    def __post_init__(self) -> None:
+        if self.style is not None:
+            _one_of("model.prompt.style", self.style, ("chat", "plain"))
+        for name in ("code", "instruction"):
+            _asks_for_the_task(f"model.prompt.{name}", getattr(self, name))
+
+
+def _asks_for_the_task(key: str, request: str) -> None:
+    """Raises ConfigError for a text that does not become a request by ``str.format``."""
+    try:
+        made = request.format(prompt="<the task>", entry_point="", module="")
+    except (LookupError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"{key} is no request ({type(error).__name__}: {error}); name nothing in braces but {{prompt}}, "
+            "{entry_point} and {module}, and type other braces twice."
+        ) from error
+    if "<the task>" not in made:
+        raise ConfigError(f"{key} leaves out what is asked; expected a text with {{prompt}}: add it to {key}=….")
+
+
+@dataclass
+class ModelConfig:
+    name: str
+    path: str | None = None  # folder or Hub id; null: the tiny model, pre-trained here
+    prompt: PromptConfig = field(default_factory=PromptConfig, metadata=LATER)
+    architecture: TinyArchitecture = field(default_factory=TinyArchitecture)
+    pretraining: PretrainingConfig = field(default_factory=PretrainingConfig)
+
+
+@dataclass
+class GrpoConfig:
+    """TRL's own names where TRL has the field; see trl.GRPOConfig."""
+
+    train_batch_size: int  # completions a step, over all ranks
+    num_generations: int  # completions a prompt: the group
+    learning_rate: float
+    warmup_steps: int
+    loss_type: str
+    scale_rewards: str
+    beta: float
+    epsilon: float
+    max_grad_norm: float
+    weight_decay: float
+    num_iterations: int = 1
+    steps_per_generation: int | None = None  # null: equal to gradient_accumulation_steps
+    per_device_train_batch_size: int | None = field(default=None, metadata=EXECUTION)  # null: a rank's whole share
+    gradient_accumulation_steps: int | None = field(default=None, metadata=EXECUTION)  # null: what makes the batch
+
+    def __post_init__(self) -> None:
+        _at_least("grpo", self, train_batch_size=1, warmup_steps=0, learning_rate=0, beta=0, max_grad_norm=0)
+        _at_least("grpo", self, per_device_train_batch_size=1, gradient_accumulation_steps=1)
+        _one_of("grpo.loss_type", self.loss_type, LOSS_TYPES)
+        _one_of("grpo.scale_rewards", self.scale_rewards, ("group", "batch", "none"))
+        if self.num_generations < 2:
+            raise ConfigError(
+                f"grpo.num_generations={self.num_generations} leaves no group to compare with; "
+                "set it to 2 or more, for example grpo.num_generations=8."
+            )
+        if self.train_batch_size % self.num_generations:
+            nearest = max(1, self.train_batch_size // self.num_generations) * self.num_generations
+            raise ConfigError(
+                f"grpo.train_batch_size={self.train_batch_size} is not divisible by the group size "
+                f"grpo.num_generations={self.num_generations}; set grpo.train_batch_size={nearest}."
+            )
+        if self.num_iterations != 1:
+            raise ConfigError(
+                f"grpo.num_iterations={self.num_iterations}, but a step must train its batch exactly once; "
+                "set grpo.num_iterations=1."
+            )
+        self.layout(world_size=1)
+
+    @property
+    def prompts_per_step(self) -> int:
+        return self.train_batch_size // self.num_generations
+
+    def layout(self, world_size: int) -> "BatchLayout":
+        """Returns how a step's batch lies on ``world_size`` ranks; raises ConfigError where it cannot."""
+        share, rest = divmod(self.train_batch_size, world_size)
+        if rest or share % self.num_generations:
+            raise ConfigError(
+                f"grpo.train_batch_size={self.train_batch_size} on {world_size} ranks would cut groups of "
+                f"{self.num_generations} apart; set it to a multiple of {world_size * self.num_generations}."
+            )
+        accumulation = self.gradient_accumulation_steps or share // (self.per_device_train_batch_size or share)
+        per_device = self.per_device_train_batch_size or share // max(accumulation, 1)
+        if accumulation * per_device != share:
+            raise ConfigError(
+                f"grpo.per_device_train_batch_size={per_device} x grpo.gradient_accumulation_steps="
+                f"{accumulation} is not a rank's share of {share} completions; set "
+                f"grpo.per_device_train_batch_size to a divisor of {share} and leave the other null."
+            )
+        if self.steps_per_generation not in (None, accumulation):
+            raise ConfigError(
+                f"grpo.steps_per_generation={self.steps_per_generation}, but a step must generate and train "
+                f"exactly one batch; set it to grpo.gradient_accumulation_steps={accumulation} or to null."
+            )
+        return BatchLayout(per_device, accumulation)
+
+
+@dataclass(frozen=True)
+class BatchLayout:
+    per_device_train_batch_size: int
+    gradient_accumulation_steps: int
+
+
+@dataclass
+class SamplingConfig:
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0  # 0: off
+    max_completion_length: int = 40  # tokens
+    # Tokens of a prompt, template included; null: what the model's positions leave beside a completion.
+    max_prompt_length: int | None = field(default=None, metadata=LATER)
+    long_prompts: str = field(default="drop", metadata=LATER)  # longer ones: drop their tasks | refuse to run
+    allow_truncated: bool = False  # importance weights assume sampling from the whole distribution
+
+    def __post_init__(self) -> None:
+        _at_least("sampling", self, max_completion_length=1, max_prompt_length=1, top_k=0)
+        _one_of("sampling.long_prompts", self.long_prompts, ("drop", "refuse"))
+        whole = self.temperature == 1.0 and self.top_p == 1.0 and self.top_k == 0
+        if not whole and not self.allow_truncated:
+            raise ConfigError(
+                f"sampling.temperature={self.temperature}, top_p={self.top_p}, top_k={self.top_k} truncate or "
+                "reshape the distribution that importance weights assume whole; use temperature=1.0, top_p=1.0, "
+                "top_k=0, or insist with sampling.allow_truncated=true."
+            )
+
+
+@dataclass
+class SelectionConfig:
+    """Open-thoughts/OpenThoughts-Agent's rule: argmax of the EMA of the arm's own reward over the save grid."""
+
+    span: int = 5  # alpha = 2 / (span + 1)
+    skip_first: int = 1  # saved steps left out because the EMA has not warmed up
+
+    def __post_init__(self) -> None:
+        _at_least("selection", self, span=1, skip_first=0)
+
+
+@dataclass
+class ChainConfig:
+    steps: int = 80
+    save_every: int = 5  # steps between candidates
+    resume_every: int = 10  # steps between full states, of which the last two are kept
+
+    def __post_init__(self) -> None:
+        _at_least("chain", self, steps=1, save_every=1, resume_every=1)
+
+    @property
+    def save_grid(self) -> range:
+        """The steps at which a candidate is saved."""
+        return range(self.save_every, self.steps + 1, self.save_every)
+
+
+@dataclass
+class EvaluationConfig:
+    samples: int = 5  # completions a task at the training temperature; one more is greedy
+    batch_size: int = 256  # completions generated at once
+
+    def __post_init__(self) -> None:
+        _at_least("evaluation", self, batch_size=1)
+        if self.samples < 2:
+            raise ConfigError(
+                f"evaluation.samples={self.samples} cannot give pass@1 with k < n; set evaluation.samples=5, say."
+            )
+
+
+@dataclass
+class GenerationConfig:
+    engine: str = "transformers"
+
+    def __post_init__(self) -> None:
+        if self.engine != "transformers":
+            raise ConfigError(f"generation.engine={self.engine!r} is unknown; use generation=transformers.")
+
+
+@dataclass
+class ClusterConfig:
+    # Processes that execute candidates, for each chain; null: the cores of a chain that training leaves.
+    scoring_workers: int | None = None
+
+    def __post_init__(self) -> None:
+        _at_least("cluster", self, scoring_workers=1)
+
+
+@dataclass
+class ScoringConfig:
+    sandbox: str | None = None  # a tier of containment, or "none" to accept an unsandboxed run; null: the strongest
+
+
+@dataclass
+class TrackingConfig:
+    mode: str = "offline"  # online | offline | off
+    project: str = "ablation"
+    entity: str | None = None  # null: the user's default
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("online", "offline", "off"):
+            raise ConfigError(f"tracking.mode={self.mode!r} is unknown; use tracking=online, offline or off.")
+
+
+@dataclass
+class Config:
+    study: str
+    seed: int
+    reward: RewardConfig
+    tasks: TasksConfig
+    model: ModelConfig
+    grpo: GrpoConfig
+    sampling: SamplingConfig
+    selection: SelectionConfig
+    chain: ChainConfig
+    evaluation: EvaluationConfig
+    generation: GenerationConfig
+    cluster: ClusterConfig
+    scoring: ScoringConfig
+    tracking: TrackingConfig
+    runs_dir: str = "runs"
+    arm: str | None = None  # short name; null: the reward's name and the other scientific keys that are swept
+
+    def __post_init__(self) -> None:
+        for name in ("study", "arm"):
+            value = getattr(self, name)
+            if value is not None and not _NAME.fullmatch(value):
+                raise ConfigError(
+                    f"{name}={value!r} cannot name a folder; use letters, digits and any of . _ + = - in {name}=…"
+                )
+        if len(self.chain.save_grid) <= self.selection.skip_first:
+            needed = self.chain.save_every * (self.selection.skip_first + 1)
+            raise ConfigError(
+                f"chain.steps={self.chain.steps} with chain.save_every={self.chain.save_every} saves "
+                f"{len(self.chain.save_grid)} candidates, of which the selection rule leaves out the first "
+                f"{self.selection.skip_first}; set chain.steps={needed} or more, or a smaller chain.save_every."
+            )
+        if self.tasks.train < self.grpo.prompts_per_step:
+            raise ConfigError(
+                f"tasks.train={self.tasks.train} tasks do not fill one step of {self.grpo.prompts_per_step} "
+                f"prompts; set tasks.train={self.grpo.prompts_per_step} or more."
+            )
+
+    @property
+    def chain_name(self) -> str:
+        return f"{self.arm}-s{self.seed}"
+
+    @property
+    def scientific_hash(self) -> str:
+        """Twelve hex digits that equal configurations of an arm share, whatever seed and machine."""
+        return hashlib.sha256(json.dumps(self.scientific(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def scientific(self) -> dict[str, Any]:
+        """The part that makes an arm, as plain data."""
+        return {section: _part(getattr(self, section), execution=False) for section in SCIENTIFIC_SECTIONS}
+
+    def execution(self) -> dict[str, Any]:
+        """The part that may differ between the links of a chain, as plain data."""
+        marked = {section: _part(getattr(self, section), execution=True) for section in SCIENTIFIC_SECTIONS}
+        rest = {key: value for key, value in asdict(self).items() if key not in SCIENTIFIC_SECTIONS}
+        return rest | {section: values for section, values in marked.items() if any(values.values())}
+
+
+def _part(section: Any, *, execution: bool) -> dict[str, Any]:
+    """Returns the fields of a scientific section that are, or are not, marked as execution."""
+    kept = {}
+    for f in fields(section):
+        value = getattr(section, f.name)
+        if f.metadata.get("later") and value == _default(f):
+            continue
+        if is_dataclass(value):
+            kept[f.name] = _part(value, execution=execution)
+        elif bool(f.metadata.get("execution")) == execution:
+            kept[f.name] = value
+    return kept
+
+
+def _default(field_: Field) -> Any:
+    return field_.default if field_.default_factory is MISSING else field_.default_factory()
+
+
+def parse(composed: DictConfig) -> Config:
+    """Returns the typed configuration of what Hydra composed; raises ConfigError for an unknown or ill-typed key."""
+    values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    assert isinstance(values, dict)
+    values.pop("hydra", None)
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Config), values)
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "a key"
+        problem = str(error).splitlines()[0]
+        raise ConfigError(f"{key} cannot be used: {problem}; see `python -m ablation.run --cfg job`.") from error
+    assert isinstance(config, Config)
+    return config
+
+
+def load(path: str | Path) -> Config:
+    """Returns the configuration stored in a chain's ``config.yaml``; raises ConfigError naming an unreadable file."""
+    try:
+        stored = OmegaConf.load(path)
+        if not isinstance(stored, DictConfig):
+            raise ConfigError("a mapping was expected")
+        return parse(stored)
+    except (OSError, ValueError, YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{path} cannot be used: {reason}; put the file back, or move its folder away.") from error
+
+
+def save(config: Config, path: Path) -> None:
+    """Writes the resolved configuration; what was there stays if there is no room."""
+    partial = path.with_name(f".{path.name}.partial")
+    OmegaConf.save(OmegaConf.create(asdict(config)), partial)
+    partial.replace(path)

@@ -1,0 +1,51 @@
+"""Every metric's name, once: the keys of ``history.jsonl``, of W&B and of analysis frames.
+
+Keys under ``time/``, ``system/`` or ``chain/`` may differ between two equal runs; every other key is
+deterministic on a CPU.
+"""
+
+STEP = "step"
+LINK = "chain/link"
+
+REWARD_TRAIN = "reward/train"  # mean of the reward that the arm optimises; scales differ between arms
+REWARD_EMA = "reward/ema"  # its EMA by the selection rule
+
+# Shared scores: the same scale in every arm, over the whole global batch of training samples.
+PASS_RATIO = "score/pass_ratio"  # mean fraction of expected tests passed
+SOLVED = "score/solved"  # share of samples that pass all expected tests
+ANY_SOLVED = "score/any_solved"  # share of groups with at least one solved sample
+NO_CODE = "score/no_code"
+SYNTAX_ERROR = "score/syntax_error"
+TIMEOUT = "score/timeout"
+CRASHED = "score/crashed"
+VIOLATION = "score/violation"
+UNSUPPORTED = "score/unsupported"
+INFRASTRUCTURE = "score/infrastructure"
+
+# Share of groups whose rewards are all equal (no gradient) under either reward, on the same rollouts.
+ZERO_STD_BINARY = "signal/zero_std_binary"
+ZERO_STD_SHAPED = "signal/zero_std_shaped"
+
+TIME_GENERATE = "time/generate"  # seconds
+TIME_SCORE = "time/score"  # seconds
+TIME_UPDATE = "time/update"  # seconds: everything of the step but generating and scoring
+TIME_STEP = "time/step"  # seconds
+TIME_BETWEEN = "time/between"  # seconds from the previous step's end to this one's begin: saving, logging
+PEAK_MEMORY_MB = "system/peak_memory_mb"  # peak resident memory of the training process
+
+TRL_PREFIX = "train/"  # what TRL logs, under its own names
+NONDETERMINISTIC_PREFIXES = ("time/", "system/", "chain/")
+
+# Held-out evaluation, n samples a task.
+EVAL_PASS_RATIO = "eval/pass_ratio"
+EVAL_SOLVED = "eval/solved"
+
+
+def eval_pass_at(k: int) -> str:
+    """The key of the unbiased pass@k estimate."""
+    return f"eval/pass_at_{k}"
+
+
+def is_deterministic(metric: str) -> bool:
+    """Whether two equal runs on a CPU must agree on this metric to the last bit."""
+    return not metric.startswith(NONDETERMINISTIC_PREFIXES)

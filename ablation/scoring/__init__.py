@@ -1,0 +1,1 @@
+"""What a completion earned: extraction, execution, verdicts, rewards."""

@@ -1,0 +1,1 @@
+"""Harbor's tasks: folders with an instruction, a script that tests, and often a solution."""

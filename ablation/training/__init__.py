@@ -1,0 +1,1 @@
+"""How a chain learns: base model, trainer, links, checkpoints."""

@@ -1,0 +1,140 @@
+"""What a chain keeps on disk: candidates on the save grid and the full states that a later link resumes from.
+
+A folder is written under a hidden name, flushed to disk and renamed, so that it is complete or absent. The
+trainer's own resume goes on silently without optimizer or random state, so a state carries a manifest of its
+files and is verified before it counts.
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+STATES_KEPT = 2
+# How the system, and torch's writer when a write falls short, say that there is no room.
+_NO_ROOM = ("No space left", "unexpected pos")
+_MANIFEST = "manifest.json"
+_PREFIX = "checkpoint-"
+
+
+class DiskFullError(OSError):
+    """No space was left for a checkpoint; the one before is still valid."""
+
+
+def write_folder(final: Path, write: Callable[[Path], None]) -> None:
+    """Calls ``write`` on an empty folder and moves it to ``final``, replacing what was there.
+
+    Raises DiskFullError, with ``final`` as it was before, when the disk has no room.
+    """
+    staging = final.with_name(f".{final.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        write(staging)
+        _flush(staging)
+    except Exception as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        if _is_disk_full(error):
+            raise DiskFullError(
+                errno.ENOSPC,
+                f"no space left for {final}; what was saved before is still valid: free some space and run the "
+                "same command again",
+            ) from error
+        raise
+    replaced = final.with_name(f".{final.name}.replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
+    if final.exists():
+        final.rename(replaced)
+    staging.rename(final)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    # safetensors and torch wrap the system's error in types of their own, with its text.
+    while error is not None:
+        of_system = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        if of_system or any(words in str(error) for words in _NO_ROOM):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def candidate_dir(chain_dir: Path, step: int) -> Path:
+    return chain_dir / "checkpoints" / f"{_PREFIX}{step}"
+
+
+def drop_candidates(chain_dir: Path, first_step: int) -> None:
+    """Removes the candidates from ``first_step`` on: of a branch that a link abandoned, or to be written anew."""
+    for step in saved_steps(chain_dir / "checkpoints"):
+        if step >= first_step:
+            shutil.rmtree(candidate_dir(chain_dir, step))
+
+
+def saved_steps(folder: Path) -> list[int]:
+    """Returns the steps that have a complete checkpoint in ``folder``, ascending."""
+    if not folder.is_dir():
+        return []
+    names = (path.name.removeprefix(_PREFIX) for path in folder.iterdir() if path.name.startswith(_PREFIX))
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def write_state(resume_dir: Path, step: int, write: Callable[[Path], None]) -> None:
+    """Writes the full state after ``step`` and drops all but the newest ``STATES_KEPT``."""
+
+    def write_with_manifest(folder: Path) -> None:
+        write(folder)
+        (folder / _MANIFEST).write_text(json.dumps(_fingerprints(folder), indent=1, sort_keys=True))
+
+    write_folder(resume_dir / f"{_PREFIX}{step}", write_with_manifest)
+    for old in saved_steps(resume_dir)[:-STATES_KEPT]:
+        shutil.rmtree(resume_dir / f"{_PREFIX}{old}")
+
+
+def latest_state(resume_dir: Path) -> tuple[int, Path] | None:
+    """Returns step and folder of the newest valid state; sets bad ones aside with a warning."""
+    for step in reversed(saved_steps(resume_dir)):
+        folder = resume_dir / f"{_PREFIX}{step}"
+        problem = _problem(folder)
+        if problem is None:
+            return step, folder
+        aside = folder.with_name(f"bad-{folder.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        log.warning("The state %s is not valid (%s); it was set aside as %s.", folder, problem, aside.name)
+    return None
+
+
+def _problem(folder: Path) -> str | None:
+    try:
+        expected = json.loads((folder / _MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        return f"its manifest cannot be read: {error}"
+    found = _fingerprints(folder)
+    wrong = sorted(name for name in expected if found.get(name) != expected[name])
+    return f"missing or changed: {', '.join(wrong)}" if wrong else None
+
+
+def _fingerprints(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): _sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != _MANIFEST
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

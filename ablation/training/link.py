@@ -1,0 +1,134 @@
+"""One link of a chain: the process that trains. Run by the supervisor as
+
+``python -m ablation.training.link CHAIN_DIR LINK``, with a pipe as standard input that the supervisor holds
+open: when it closes, the supervisor is gone and the link ends too.
+"""
+
+import gc
+import logging
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
+from transformers.utils import logging as transformers_logging
+
+from ablation import config as configuration
+from ablation.config import Config
+from ablation.machine import scoring_workers
+from ablation.scoring.pool import ScoringPool
+from ablation.scoring.sandbox import tier_name
+from ablation.tasks.load import load_tasks
+from ablation.tasks.prompt_lengths import fitting, limit_of, positions_of
+from ablation.tasks.prompts import questions
+from ablation.tracking import Tracker
+from ablation.training.base_model import base_model_path
+from ablation.training.chain import STOPPED
+from ablation.training.checkpoints import drop_candidates, latest_state, saved_steps
+from ablation.training.lifeline import end_with_parent
+from ablation.training.recorder import ScoringReward, StepRecorder
+from ablation.training.rollouts import RolloutWriter
+from ablation.training.trainer import ChainTrainer, build_trainer
+from analysis.errors import AnalysisError
+from analysis.selection import Rule, pick
+
+
+def train_link(config: Config, chain_dir: Path, link: int) -> bool:
+    """Trains from the newest valid state to ``config.chain.steps``; returns False if it was told to stop."""
+    resume_dir = chain_dir / "resume"
+    resume_dir.mkdir(exist_ok=True)
+    state = latest_state(resume_dir)
+    first_step = state[0] + 1 if state else 1
+    drop_candidates(chain_dir, first_step)
+    with ExitStack() as stack:
+        pool = stack.enter_context(ScoringPool(config.cluster.scoring_workers or scoring_workers(), tier_name(config)))
+        tracker = Tracker(config, chain_dir, link=link, first_step=first_step)
+        closing = stack.enter_context(_Closing(tracker))
+        trainer, recorder = _assemble(config, chain_dir, resume_dir, pool, tracker, first_step)
+        stop_on_signals(recorder)
+        gc.collect()
+        gc.freeze()  # a million objects of imports and model, which each collection of a step's would look through
+        trainer.train(resume_from_checkpoint=str(state[1]) if state else None)
+        complete = trainer.state.global_step >= config.chain.steps
+        closing.summary = _pick_summary(config, chain_dir, tracker) if complete else {}
+    return complete
+
+
+def _assemble(
+    config: Config, chain_dir: Path, resume_dir: Path, pool: ScoringPool, tracker: Tracker, first_step: int
+) -> tuple[ChainTrainer, StepRecorder]:
+    tasks = load_tasks(config.tasks).train
+    set_seed(config.seed)
+    source = base_model_path(config)
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
+    limit = limit_of(config.sampling, positions_of(model.config))
+    asked = fitting(questions(tasks, config.model.prompt, tokenizer), limit).asked
+    reward = ScoringReward(config, {question.task.task_id: question for question in asked}, pool)
+    rollouts = RolloutWriter(chain_dir / "rollouts", first_step)
+    recorder = StepRecorder(config, chain_dir, reward, tracker, rollouts)
+    trainer = build_trainer(
+        config,
+        model=model,
+        tokenizer=tokenizer,
+        asked=asked,
+        reward=reward,
+        callbacks=[recorder],
+        resume_dir=resume_dir,
+    )
+    trainer.remove_callback(PrinterCallback)
+    recorder.trainer = trainer
+    return trainer, recorder
+
+
+class _Closing:
+    """Closes the tracker when the link ends, saying whether it failed."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self.summary: dict[str, Any] = {}
+
+    def __enter__(self) -> "_Closing":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._tracker.close(self.summary, failed=kind is not None)
+
+
+def _pick_summary(config: Config, chain_dir: Path, tracker: Tracker) -> dict[str, Any]:
+    """Returns the selection rule's pick for the summary of the W&B run."""
+    rule = Rule(span=config.selection.span, skip_first=config.selection.skip_first, save_every=config.chain.save_every)
+    saved = [step for step in saved_steps(chain_dir / "checkpoints") if step in config.chain.save_grid]
+    try:
+        chosen = pick(tracker.rewards, saved, rule)
+    except AnalysisError as error:
+        logging.warning("%s", error)
+        return {}
+    return {"pick/step": chosen.step, "pick/score": chosen.score, "pick/rule": rule.text}
+
+
+def stop_on_signals(recorder: StepRecorder) -> None:
+    """SIGTERM and SIGINT end the link after the step that is running, with its state saved."""
+
+    def request(*_: object) -> None:
+        recorder.stop_requested = True
+
+    signal.signal(signal.SIGTERM, request)
+    signal.signal(signal.SIGINT, request)
+
+
+def main() -> int:
+    end_with_parent()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.captureWarnings(True)
+    transformers_logging.disable_progress_bar()
+    chain_dir, link = Path(sys.argv[1]), int(sys.argv[2])
+    config = configuration.load(chain_dir / "config.yaml")
+    return 0 if train_link(config, chain_dir, link) else STOPPED
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,170 @@
+"""What happens around every step of a chain: seeds, the reward, the row of the history, the candidate."""
+
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, set_seed
+
+from ablation import metrics
+from ablation.config import Config
+from ablation.scoring.pool import ScoringPool, Submission
+from ablation.scoring.rewards import REWARDS, reward_function
+from ablation.tasks.prompts import Question, Spoken, spoken_text
+from ablation.tracking import Tracker
+from ablation.training.checkpoints import candidate_dir, write_folder
+from ablation.training.rollouts import RolloutWriter
+from ablation.training.samples import Sample, step_metrics
+from ablation.training.sampling import derived_seed
+from ablation.training.trainer import ChainTrainer
+from analysis.ema import Ema
+
+_TRL_TIMES = ("step_time",)  # TRL metrics that are seconds
+_TRL_DROPPED = ("epoch", "total_flos")  # depend on how many steps the link was told to do
+
+
+class ScoringReward:
+    """TRL's reward function: executes candidates, returns the arm's reward, keeps every reward.
+
+    A sample that could not be scored gets None, which TRL leaves out of its group's baseline.
+    """
+
+    __name__ = "reward"  # TRL names its metrics after it: the same in every arm
+
+    def __init__(self, config: Config, asked: Mapping[str, Question], pool: ScoringPool) -> None:
+        """``asked``: the questions of training, by task."""
+        self._reward = reward_function(config.reward.name, config.reward.params)
+        self._num_generations = config.grpo.num_generations
+        self._asked = asked
+        self._pool = pool
+        self.samples: list[Sample] = []  # of the step that was scored last
+        self.seconds = 0.0
+
+    def __call__(self, *, completions: Sequence[Spoken], task_id: Sequence[str], **_: Any) -> list[float | None]:
+        started = time.perf_counter()
+        asked = [self._asked[i] for i in task_id]
+        texts = [spoken_text(question.text, said) for question, said in zip(asked, completions, strict=True)]
+        verdicts = self._pool.score(
+            [Submission(question.task, text) for question, text in zip(asked, texts, strict=True)]
+        )
+        self.samples = [
+            Sample(
+                group=index // self._num_generations,
+                sample=index % self._num_generations,
+                prompt=question.text,
+                completion=text,
+                verdict=verdict,
+                rewards={name: function(verdict) for name, function in REWARDS.items()},
+                train_reward=self._reward(verdict),
+            )
+            for index, (question, text, verdict) in enumerate(zip(asked, texts, verdicts, strict=True))
+        ]
+        self.seconds = time.perf_counter() - started
+        return [sample.train_reward for sample in self.samples]
+
+
+class StepRecorder(TrainerCallback):
+    """Seeds each step, and records it: rollouts and candidate when it ends, its row when TRL logs it."""
+
+    def __init__(
+        self,
+        config: Config,
+        chain_dir: Path,
+        reward: ScoringReward,
+        tracker: Tracker,
+        rollouts: RolloutWriter,
+    ) -> None:
+        self._config = config
+        self._chain_dir = chain_dir
+        self._reward = reward
+        self._tracker = tracker
+        self._rollouts = rollouts
+        self._ema = Ema(config.selection.span)
+        for earlier in tracker.rewards.values():
+            self._ema.update(earlier)
+        self._row: dict[str, Any] = {}
+        self._started = 0.0
+        self._ended: float | None = None  # of the step before, in this link
+        self._between = 0.0
+        self.trainer: ChainTrainer | None = None  # set once it is built: it wants its callbacks first
+        self.stop_requested = False  # set by a signal handler, honoured when the step ends
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        state.save_steps = args.save_steps  # not those of the link that wrote the state
+
+    def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        assert self.trainer is not None
+        set_seed(derived_seed("sampling", self._config.seed, state.global_step + 1))
+        self.trainer.generate_seconds = 0.0
+        self._started = time.perf_counter()
+        self._between = 0.0 if self._ended is None else self._started - self._ended
+
+    def on_step_end(
+        self,
+        args: Any,
+        state: TrainerState,
+        control: TrainerControl,
+        model: PreTrainedModel | None = None,
+        **_: Any,
+    ) -> None:
+        assert self.trainer is not None
+        assert model is not None
+        self._ended = time.perf_counter()
+        step_seconds = self._ended - self._started
+        step, generate, score = state.global_step, self.trainer.generate_seconds, self._reward.seconds
+        self._row = step_metrics(self._reward.samples)
+        self._row[metrics.REWARD_EMA] = self._ema.update(self._row[metrics.REWARD_TRAIN])
+        self._row |= {
+            metrics.TIME_GENERATE: generate,
+            metrics.TIME_SCORE: score,
+            metrics.TIME_UPDATE: step_seconds - generate - score,
+            metrics.TIME_STEP: step_seconds,
+            metrics.TIME_BETWEEN: self._between,
+            metrics.PEAK_MEMORY_MB: peak_memory_mb(),
+        }
+        self._rollouts.add(step, self._reward.samples)
+        if step in self._config.chain.save_grid:
+            self._save_candidate(step, model)
+        if self.stop_requested:
+            control.should_training_stop = control.should_save = True
+        if control.should_save:
+            self._rollouts.flush()
+
+    def on_log(
+        self,
+        args: Any,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        if logs is None or "loss" not in logs:
+            return  # the summary at the end of training is not a step
+        trl = {
+            f"time/trl_{name}" if name in _TRL_TIMES else f"{metrics.TRL_PREFIX}{name}": value
+            for name, value in logs.items()
+            if name not in _TRL_DROPPED
+        }
+        self._tracker.log(state.global_step, {**self._row, **trl})
+        if control.should_save:  # the state that is written next counts this row
+            self._tracker.sync()
+
+    def _save_candidate(self, step: int, model: PreTrainedModel) -> None:
+        assert self.trainer is not None
+        trainer, tokenizer = self.trainer, self.trainer.processing_class
+        assert tokenizer is not None
+
+        def write(folder: Path) -> None:
+            trainer.accelerator.unwrap_model(model).save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+
+        write_folder(candidate_dir(self._chain_dir, step), write)
+
+
+def peak_memory_mb() -> float:
+    """Returns the peak resident memory of this process."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -1,0 +1,137 @@
+"""TRL's GRPOTrainer with the few things a chain needs that TRL does not do.
+
+Departures from TRL 1.16: prompts come from (seed, step) instead of one shuffle; the full state is written
+atomically and with a manifest; a step's parts are timed. Loss, advantages and generation are TRL's own.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch.utils.data import Sampler
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from ablation.config import Config
+from ablation.tasks.prompts import Question
+from ablation.training.checkpoints import write_state
+from ablation.training.sampling import StepSampler
+
+RewardFunction = Callable[..., list[float | None]]
+
+
+class ChainTrainer(GRPOTrainer):
+    """GRPOTrainer whose steps are a function of (seed, step) and whose states are complete or absent."""
+
+    def __init__(self, *args: Any, sampler: StepSampler, resume_dir: Path, **kwargs: Any) -> None:
+        self._sampler = sampler
+        self._resume_dir = resume_dir
+        self.generate_seconds = 0.0  # since the step began
+        super().__init__(*args, **kwargs)
+
+    def _get_train_sampler(self, dataset: Dataset | None = None) -> Sampler:
+        return self._sampler
+
+    def _generate(self, prompts: list) -> Any:
+        started = time.perf_counter()
+        generated = super()._generate(prompts)
+        self.generate_seconds += time.perf_counter() - started
+        return generated
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        step = self.state.global_step
+
+        def write(folder: Path) -> None:
+            self.args.output_dir = str(folder)
+            try:
+                # Trainer's, not GRPOTrainer's: that one adds a model card to every state.
+                Trainer._save_checkpoint(self, model, trial)
+            finally:
+                self.args.output_dir = str(self._resume_dir)
+            inner = folder / f"checkpoint-{step}"
+            for path in inner.iterdir():
+                path.rename(folder / path.name)
+            inner.rmdir()
+
+        write_state(self._resume_dir, step, write)
+
+
+def build_trainer(
+    config: Config,
+    *,
+    model: torch.nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    asked: list[Question],
+    reward: RewardFunction,
+    callbacks: list[TrainerCallback],
+    resume_dir: Path,
+) -> ChainTrainer:
+    """Returns a trainer for ``config.chain.steps`` steps that asks ``reward`` and tells ``callbacks``."""
+    dataset = Dataset.from_dict(
+        {
+            "prompt": [question.prompt for question in asked],
+            "task_id": [question.task.task_id for question in asked],
+        }
+    )
+    sampler = StepSampler(
+        seed=config.seed,
+        steps=config.chain.steps,
+        prompts_per_step=config.grpo.prompts_per_step,
+        num_generations=config.grpo.num_generations,
+        accumulation=config.grpo.layout(world_size=1).gradient_accumulation_steps,
+        n_tasks=len(asked),
+    )
+    return ChainTrainer(
+        sampler=sampler,
+        resume_dir=resume_dir,
+        model=model,
+        reward_funcs=reward,
+        args=grpo_arguments(config, resume_dir),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        callbacks=callbacks,
+    )
+
+
+def grpo_arguments(config: Config, resume_dir: Path) -> GRPOConfig:
+    """Returns TRL's arguments for a chain."""
+    grpo, sampling = config.grpo, config.sampling
+    cuda = torch.cuda.is_available()
+    layout = grpo.layout(world_size=1)
+    return GRPOConfig(
+        output_dir=str(resume_dir),
+        max_steps=config.chain.steps,
+        seed=config.seed,
+        per_device_train_batch_size=layout.per_device_train_batch_size,
+        gradient_accumulation_steps=layout.gradient_accumulation_steps,
+        steps_per_generation=layout.gradient_accumulation_steps,
+        num_generations=grpo.num_generations,
+        num_iterations=grpo.num_iterations,
+        learning_rate=grpo.learning_rate,
+        warmup_steps=grpo.warmup_steps,
+        lr_scheduler_type="constant_with_warmup",  # a chain can be extended without changing its past
+        loss_type=grpo.loss_type,
+        scale_rewards=grpo.scale_rewards,
+        beta=grpo.beta,
+        epsilon=grpo.epsilon,
+        max_grad_norm=grpo.max_grad_norm,
+        weight_decay=grpo.weight_decay,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        max_completion_length=sampling.max_completion_length,
+        chat_template_kwargs=config.model.prompt.chat_template_kwargs,
+        use_cpu=not cuda,
+        bf16=cuda,
+        gradient_checkpointing=cuda,
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=config.chain.resume_every,
+        report_to="none",
+        disable_tqdm=True,
+        log_completions=False,
+        dataloader_pin_memory=cuda,
+    )

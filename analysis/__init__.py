@@ -1,0 +1,1 @@
+"""Read runs, make decisions and pictures. Never imports torch."""

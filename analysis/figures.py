@@ -1,0 +1,86 @@
+"""How figures look and how they become bytes: the same input gives the same file."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, for every kind of colour vision; markers and line styles differ as well.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "ablation",
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # an arm's name may hold a dollar sign
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "axes.edgecolor": "#555555",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "figure.facecolor": "white",
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+}
+
+
+class Look(NamedTuple):
+    """Colour, marker and line style of one arm or seed."""
+
+    colour: str
+    marker: str
+    line: str | tuple[int, tuple[float, ...]]
+
+
+def look(index: int) -> Look:
+    """The look of the ``index``-th arm (or seed, in the figure of one arm)."""
+    return Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], LINES[index % len(LINES)])
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save within this; nothing outside is touched."""
+    with matplotlib.rc_context(_STYLE):
+        yield
+
+
+class Rendered(NamedTuple):
+    """One figure as two files' bytes: SVG without a date, PNG with 160 dots an inch."""
+
+    svg: bytes
+    png: bytes
+
+
+def render(figure: Figure) -> Rendered:
+    """Both files of a figure, laid out once."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    svg, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None})
+    figure.savefig(png, format="png", metadata={"Software": None})
+    return Rendered(svg.getvalue(), png.getvalue())
+
+
+def inline(document: bytes, name: str) -> str:
+    """An SVG ready to stand inside HTML: no prologue, no metadata, ids that begin with ``name``."""
+    text = document.decode("utf-8")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'\b(xlink:href|href)="#', rf'\1="#{name}-', text)
+    text = text.replace("url(#", f"url(#{name}-")
+    return text.replace("<svg ", f'<svg role="img" aria-label="{name}" ', 1)

@@ -1,0 +1,171 @@
+"""History rows made into one tidy frame. Pure: text and rows in, frames and sentences out."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ablation import metrics
+from analysis.errors import AnalysisError
+
+SCHEMA = {
+    "study": "str",
+    "arm": "str",
+    "seed": "int64",
+    "run_id": "str",
+    "link": "int64",
+    "step": "int64",
+    "metric": "str",
+    "value": "float64",
+}
+COLUMNS = list(SCHEMA)
+_WORDS = {"nan": math.nan, "infinity": math.inf, "inf": math.inf, "-infinity": -math.inf, "-inf": -math.inf}
+
+
+class Row(NamedTuple):
+    """One logged step of one link; ``values`` are numbers, with NaN and infinities as such."""
+
+    link: int
+    step: int
+    values: dict[str, float]
+
+
+class Parsed(NamedTuple):
+    """Rows in the order of the file, and one sentence for whatever could not be kept."""
+
+    rows: list[Row]
+    problems: list[str]
+
+
+def number(value: Any) -> float | None:
+    """A logged value as a float: "NaN", "Infinity" and null included; None when it is no number."""
+    if value is None:
+        return math.nan
+    if isinstance(value, str):
+        return _WORDS.get(value.strip().lower())
+    if not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def parse_row(item: Mapping[str, Any], link: int = 0) -> tuple[Row, list[str]]:
+    """A row from one JSON object, and the names of the entries that are no numbers.
+
+    ``link`` is the link of the row before, taken when the object names none.
+
+    Raises:
+        ValueError: there is no whole ``step``.
+    """
+    step = number(item.get(metrics.STEP, "none"))
+    if step is None or not math.isfinite(step) or step != int(step):
+        raise ValueError(f'"step" is {item.get(metrics.STEP)!r} where a whole number is expected')
+    given = number(item.get(metrics.LINK, link))
+    link = int(given) if given is not None and math.isfinite(given) else link
+    values = {name: number(value) for name, value in item.items() if name not in (metrics.STEP, metrics.LINK)}
+    kept = {name: value for name, value in values.items() if value is not None}
+    return Row(link, int(step), kept), sorted(values.keys() - kept.keys())
+
+
+def parse_lines(text: bytes, name: str) -> Parsed:
+    """The rows of a ``history.jsonl``; unreadable lines are told with ``name`` and number, the rest kept."""
+    rows: list[Row] = []
+    problems: list[str] = []
+    lines = text.split(b"\n")
+    for position, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        torn = position == len(lines)
+        try:
+            item = json.loads(line.decode("utf-8"))
+            if not isinstance(item, dict):
+                raise ValueError(f"found {type(item).__name__} where a JSON object is expected")
+            row, odd = parse_row(item, rows[-1].link if rows else 0)
+        except (ValueError, RecursionError) as error:
+            what = "is torn, as an interruption leaves it" if torn else f"is unreadable ({error})"
+            problems.append(f"{name} line {position} {what}; the other lines were kept.")
+            continue
+        rows.append(row)
+        problems.extend(f"{name} line {position}: {metric} is not a number and was left out." for metric in odd)
+    return Parsed(rows, problems)
+
+
+def stitch(rows: Iterable[Row]) -> list[Row]:
+    """One row per step, ascending: the steps whose results survive in the weights.
+
+    When a later link begins, every earlier row whose step is at or after that link's first step is
+    discarded; then the last row per step wins. Links go in ascending order, rows in the order given.
+    """
+    by_link: dict[int, list[Row]] = {}
+    for row in rows:
+        by_link.setdefault(row.link, []).append(row)
+    kept: dict[int, Row] = {}
+    for _, of_link in sorted(by_link.items()):
+        first = min(row.step for row in of_link)
+        kept = {step: row for step, row in kept.items() if step < first}
+        kept.update((row.step, row) for row in of_link)
+    return [kept[step] for step in sorted(kept)]
+
+
+def tidy(rows: Iterable[Row], *, study: str, arm: str, seed: int, run_id: str) -> pd.DataFrame:
+    """The tidy frame [values, 8] of one chain's stitched rows, sorted by step and metric."""
+    flat = [
+        (study, arm, seed, run_id, row.link, row.step, metric, value)
+        for row in rows
+        for metric, value in sorted(row.values.items())
+    ]
+    return check(pd.DataFrame(flat, columns=COLUMNS))
+
+
+def check(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with exactly the columns and types of `SCHEMA`, sorted, with a fresh index.
+
+    Raises:
+        AnalysisError: a column is absent or holds nulls, or one metric of one run has two values at a step.
+    """
+    absent = [column for column in COLUMNS if column not in frame.columns]
+    if absent:
+        raise AnalysisError(
+            f"The history has no column {', '.join(absent)} where {', '.join(COLUMNS)} are expected: "
+            "pull it with `python -m analysis.pull SOURCE --out history.parquet`."
+        )
+    keys = [column for column in COLUMNS if column != "value"]
+    if frame[keys].isna().any(axis=None):
+        raise AnalysisError("The history has empty keys where study, arm, seed, run, link and step are expected.")
+    frame = frame[COLUMNS].astype(SCHEMA).reset_index(drop=True)
+    identity = ["study", "arm", "seed", "run_id", "step", "metric"]
+    if frame.duplicated(identity).any():
+        row = frame[frame.duplicated(identity)].iloc[0]
+        raise AnalysisError(
+            f"{row.metric} of {row.arm} seed {row.seed} has two values at step {row.step} where stitched "
+            "histories have one: pass rows through analysis.history.stitch first."
+        )
+    return frame.sort_values(identity, kind="stable", ignore_index=True)
+
+
+def combine(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Several tidy frames as one, checked; an empty frame of the right types when there are none."""
+    filled = [frame for frame in frames if len(frame)]
+    return check(pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS))
+
+
+def wide(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One metric [steps, chains]: index ``step``, columns (``arm``, ``seed``); NaN where there is none."""
+    chosen = frame[frame["metric"] == metric]
+    return chosen.pivot(index="step", columns=["arm", "seed"], values="value").sort_index().sort_index(axis=1)
+
+
+def by_seed(frame: pd.DataFrame, arm: str, metric: str) -> pd.DataFrame:
+    """One metric of one arm [steps, seeds]: index ``step``, columns seeds; NaN where there is none."""
+    chosen = frame[(frame["metric"] == metric) & (frame["arm"] == arm)]
+    return chosen.pivot(index="step", columns="seed", values="value").sort_index().sort_index(axis=1)
+
+
+def series(frame: pd.DataFrame, arm: str, seed: int, metric: str) -> dict[int, float]:
+    """One metric of one chain as {step: value}, ascending."""
+    chosen = frame[(frame["metric"] == metric) & (frame["arm"] == arm) & (frame["seed"] == seed)]
+    return dict(zip(chosen["step"].tolist(), chosen["value"].tolist(), strict=True))

@@ -1,0 +1,129 @@
+"""A model repo built beside its place and moved there when it is complete and clean, or not at all."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from analysis import report
+from analysis.errors import AnalysisError
+from analysis.findings import Findings
+from analysis.publishing.card import card
+from analysis.publishing.facts import FILE, facts
+from analysis.publishing.paths import clean, replacements
+from analysis.publishing.said import say
+from analysis.publishing.scan import scan
+from analysis.publishing.shipment import Shipment
+from analysis.publishing.values import Values
+from analysis.publishing.weights import Weights, copy
+
+_SHOWN = 10  # findings of the scan that an error lists
+_OF_A_MACHINE = ("host", "pid")  # of a link, which nobody else can use
+
+
+class Published(NamedTuple):
+    """The finished folder, how many files it has, and one sentence for every change of a record or file left out."""
+
+    folder: Path
+    files: int
+    notes: tuple[str, ...]
+
+
+def place(out: str | None, study: Path, name: str) -> Path:
+    """Where the model repo goes: ``out``, or the folder ``name`` in it when it is an existing folder.
+
+    Without ``out`` that is below ``published`` in the study's folder.
+
+    Raises:
+        AnalysisError: there is something already.
+    """
+    parent = Path(out) if out else study / "published"
+    holds_a_model = (parent / "config.json").exists()
+    folder = parent / name if not out or (parent.is_dir() and not holds_a_model) else parent
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise AnalysisError(
+            f"{folder.as_posix()} exists and is not empty, where a new folder is expected: move it away, or name "
+            "another with --out DIR."
+        )
+    return folder
+
+
+def publish(found: Findings, shipment: Shipment, weights: Weights, target: Path, name: str) -> Published:
+    """Builds the model repo at ``target``.
+
+    Raises:
+        AnalysisError: a secret or a local path is in it; nothing is left behind then.
+    """
+    notes: list[str] = []
+
+    def fill(folder: Path) -> None:
+        notes.extend(_fill(folder, found, shipment, weights, name))
+        _refuse_findings(folder, found)
+
+    _complete_or_absent(target, fill)
+    return Published(target, sum(path.is_file() for path in target.rglob("*")), tuple(notes))
+
+
+def _fill(folder: Path, found: Findings, shipment: Shipment, weights: Weights, name: str) -> list[str]:
+    logs, chain = folder / "training_logs", shipment.chain
+    assert chain.folder is not None
+    notes = [f"{file} of the checkpoint was left out." for file in weights.left_out]
+    copy(weights, folder)
+    report.write(found, logs, [f"runs/{found.study.name}"])
+    record = _record(chain.folder / "chain.json")
+    for link in record.get("links") or []:
+        link.update(dict.fromkeys(_OF_A_MACHINE))
+    notes.append(f"training_logs/chain.json: {' and '.join(_OF_A_MACHINE)} of links were left out.")
+    _write_json(logs / "chain.json", record)
+    (logs / "config.yaml").write_text(yaml.safe_dump(dict(chain.config), sort_keys=False), encoding="utf-8")
+    _write_json(logs / FILE, facts(found, shipment, weights.parameters, record, name))
+    notes += clean(folder, replacements(found.study))
+    published = json.loads((logs / FILE).read_text(encoding="utf-8"))
+    _write_json(logs / FILE, {**published, "changed": notes})
+    values = Values(folder)
+    text = card(say(values))
+    values.write()
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    return notes
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AnalysisError(
+            f"{path.as_posix()} cannot be read ({error}), and a card says what it records: put the file back, or "
+            "train the chain again."
+        ) from error
+    return dict(record)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _refuse_findings(folder: Path, found: Findings) -> None:
+    study = found.study.folder or Path()
+    findings = scan(folder, [study.resolve(), study.absolute(), Path.cwd(), Path.home(), folder.absolute()])
+    if findings:
+        more = f"; and {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
+        raise AnalysisError(
+            f"{len(findings)} secret{'s' if len(findings) > 1 else ''} or local path{'s' if len(findings) > 1 else ''} "
+            f"would be published, where none may be ({'; '.join(map(str, findings[:_SHOWN]))}{more}): take them out "
+            "of the study's records and type the same command again."
+        )
+
+
+def _complete_or_absent(target: Path, fill: Callable[[Path], None]) -> None:
+    staging = target.absolute().with_name(f".{target.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        fill(staging)
+        staging.rename(target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise

@@ -1,0 +1,143 @@
+"""One chain's folder, read: identity, links, checkpoints and stitched history."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import yaml
+
+from analysis.errors import AnalysisError
+from analysis.history import parse_lines, stitch, tidy
+from analysis.sources.study import Chain, History, Link
+
+
+class ChainRead(NamedTuple):
+    """A chain, its stitched tidy history, and one sentence for whatever was wrong in its folder."""
+
+    chain: Chain
+    frame: pd.DataFrame
+    problems: tuple[str, ...]
+
+
+def is_chain(folder: Path) -> bool:
+    """Whether a folder is a chain's: it has a chain.json or a history.jsonl, and is not hidden."""
+    hidden = folder.name.startswith(".")
+    return not hidden and any((folder / name).is_file() for name in ("chain.json", "history.jsonl"))
+
+
+def read_chain(folder: Path) -> ChainRead:
+    """Everything of one chain's folder but its rollouts.
+
+    Raises:
+        AnalysisError: neither chain.json nor config.yaml names the study, the arm and the seed.
+    """
+    problems: list[str] = []
+    state = _mapping(folder, "chain.json", problems)
+    config = _mapping(folder, "config.yaml", problems)
+    chain = _chain(folder, state, config, problems)
+    history = read_history(folder, chain)
+    problems.extend(history.problems)
+    return ChainRead(chain, history.frame, tuple(problems))
+
+
+def read_history(folder: Path, chain: Chain) -> History:
+    """The stitched tidy history of a chain's ``history.jsonl``; empty, with a sentence, without one."""
+    name = f"{folder.name}/history.jsonl"
+    try:
+        parsed = parse_lines((folder / "history.jsonl").read_bytes(), name)
+    except OSError as error:
+        parsed = parse_lines(b"", name)
+        parsed.problems.append(f"{name} cannot be read ({error.strerror}): no step was logged yet.")
+    frame = tidy(stitch(parsed.rows), study=chain.study, arm=chain.arm, seed=chain.seed, run_id=chain.run_id)
+    return History(frame, tuple(parsed.problems))
+
+
+def saved_steps(folder: Path, save_every: int | None) -> tuple[list[int], list[str]]:
+    """Steps of the complete checkpoints on the save grid, ascending; names of checkpoints off the grid."""
+    steps: list[int] = []
+    off_grid: list[str] = []
+    for path in sorted((folder / "checkpoints").glob("checkpoint-*")):
+        number = path.name.removeprefix("checkpoint-")
+        if not path.is_dir() or not number.isdecimal() or (save_every and int(number) % save_every):
+            off_grid.append(path.name)
+        else:
+            steps.append(int(number))
+    return sorted(steps), off_grid
+
+
+def _chain(folder: Path, state: dict[str, Any], config: dict[str, Any], problems: list[str]) -> Chain:
+    identity = _identity(folder, state, config, problems)
+    steps = config.get("chain") or {}
+    saved, off_grid = saved_steps(folder, steps.get("save_every"))
+    for name in off_grid:
+        problems.append(f"{folder.name}/checkpoints/{name} is not on the save grid and is no candidate.")
+    return Chain(
+        **identity,
+        run_id=str(state.get("run_id") or folder.name),
+        status=str(state.get("status") or "unknown"),
+        target_steps=state.get("steps") or steps.get("steps"),
+        tier=str(state.get("tier") or "unknown"),
+        links=tuple(_link(index, item) for index, item in enumerate(state.get("links") or ())),
+        config=config,
+        folder=folder,
+        saved_steps=tuple(saved),
+        command=str(state.get("command") or ""),
+        tasks_fingerprint=str(state.get("tasks_fingerprint") or ""),
+        base_model=str(state.get("base_model") or ""),
+        audit=_recorded(state, "audit"),
+        prompts=_recorded(state, "prompts"),
+    )
+
+
+def _recorded(state: dict[str, Any], name: str) -> dict[str, Any]:
+    content = state.get(name)
+    return content if isinstance(content, dict) else {}
+
+
+def _identity(folder: Path, state: dict[str, Any], config: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    # Never from the folder's name: names are for people.
+    identity = {key: state.get(key, config.get(key)) for key in ("study", "arm", "seed")}
+    absent = [key for key, value in identity.items() if value is None]
+    if absent:
+        raise AnalysisError(
+            f"{folder.name} names no {', '.join(absent)} in chain.json or config.yaml and was left out: "
+            "start its chain again with `python -m ablation.run`, which writes both."
+        )
+    for key, value in identity.items():
+        if key in config and str(config[key]) != str(value):
+            problems.append(f"{folder.name}: chain.json says {key} {value}, config.yaml says {config[key]}.")
+    if not str(identity["seed"]).removeprefix("-").isdecimal():
+        raise AnalysisError(
+            f"{folder.name} has the seed {identity['seed']!r} where a whole number is expected and was left out: "
+            "start its chain again with `python -m ablation.run`, which writes chain.json and config.yaml."
+        )
+    return {"study": str(identity["study"]), "arm": str(identity["arm"]), "seed": int(str(identity["seed"]))}
+
+
+def _link(index: int, item: dict[str, Any]) -> Link:
+    versions = {str(name): str(version) for name, version in (item.get("versions") or {}).items()}
+    return Link(
+        item.get("link", index),
+        item.get("start"),
+        item.get("end"),
+        item.get("cause"),
+        item.get("first_step"),
+        item.get("last_step"),
+        versions,
+    )
+
+
+def _mapping(folder: Path, name: str, problems: list[str]) -> dict[str, Any]:
+    """A JSON or YAML file's mapping; empty, with a sentence, when it is absent or unreadable."""
+    try:
+        text = (folder / name).read_text(encoding="utf-8")
+        content = json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        problems.append(f"{folder.name}/{name} cannot be read ({reason}).")
+        return {}
+    if not isinstance(content, dict):
+        problems.append(f"{folder.name}/{name} is not a mapping and was ignored.")
+        return {}
+    return content

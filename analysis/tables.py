@@ -1,0 +1,66 @@
+"""The tables of a report that join several findings. Pure."""
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+
+from analysis.held_out import SCORES, chosen
+from analysis.picks import Picks, Shipped, validation_picks
+from analysis.sources.study import Study
+
+
+def picks_table(study: Study, picks: Picks, scores: pd.DataFrame, shipped: Mapping[str, Shipped]) -> pd.DataFrame:
+    """``picks.csv``: every chain's pick, its selection score beside its held-out scores.
+
+    To the columns of `analysis.picks.Picks.table` come validation_* and test_* scores (NaN where the pick
+    was not evaluated) with their task-clustered standard errors, ships and checkpoint.
+    """
+    chains = {(chain.arm, chain.seed): chain for chain in study.chains}
+    rows = []
+    for row in picks.table.to_dict("records"):
+        arm, seed, step = row["arm"], row["seed"], row["step"]
+        for split in ("validation", "test"):
+            found = chosen(scores, split, arm, seed, step)
+            for name in (f"{score}{end}" for score in SCORES for end in ("", "_se")):
+                row[f"{split}_{name}"] = math.nan if found is None else float(found[name])
+        row["ships"] = arm in shipped and shipped[arm].seed == seed
+        row["checkpoint"] = chains[arm, seed].checkpoint(step)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=None if rows else [*picks.table.columns, "ships", "checkpoint"])
+
+
+def rules_table(picks: Picks, scores: pd.DataFrame) -> pd.DataFrame:
+    """The step that every other rule picks in every chain: spans, shared scores, validation."""
+    if picks.others.empty:
+        return picks.others
+    by_validation = validation_picks(scores)
+    keys = zip(picks.others["arm"], picks.others["seed"], strict=True)
+    validation = pd.array([by_validation.get(key, pd.NA) for key in keys], dtype="Int64")
+    table = picks.others.assign(validation=validation)
+    steps = [column for column in table.columns if column not in ("arm", "seed")]
+    return table.astype(dict.fromkeys(steps, "Int64"))
+
+
+def held_out_table(study: Study, picks: Picks, scores: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Rows of one split for people: base first, then each chain's pick, last and other checkpoints.
+
+    ``role`` is by this report's rule. Scores are of mode sampled; ``greedy`` is the solved rate of mode greedy.
+    """
+    rows = scores[(scores["split"] == split) & (scores["mode"] == "sampled")]
+    greedy = scores[(scores["split"] == split) & (scores["mode"] == "greedy")].set_index("subject")["solved"]
+    rows = rows.assign(greedy=rows["subject"].map(greedy))
+    return rows.assign(role=[_role(row, study, picks) for _, row in rows.iterrows()]).sort_values(
+        ["kind", "arm", "seed", "step"], na_position="first", kind="stable", ignore_index=True
+    )
+
+
+def _role(row: pd.Series, study: Study, picks: Picks) -> str:
+    if row["kind"] == "base":
+        return "base"
+    key = (row["arm"], int(row["seed"]))
+    last = {(c.arm, c.seed): c.saved_steps[-1] for c in study.chains if c.saved_steps}
+    picked = picks.by_chain.get(key)
+    roles = ["pick"] if picked is not None and picked.step == row["step"] else []
+    roles += ["last"] if last.get(key) == row["step"] else []
+    return ", ".join(roles) or "other"

@@ -1,0 +1,148 @@
+"""The filter, run by an interpreter of classic BPF that knows nothing of how it was made."""
+
+import errno
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from ablation.scoring.containment.bpf import ALLOW, KILL, program
+from ablation.scoring.containment.policy import ABSENT, ALWAYS, CONDITIONS, FILES, KILLED
+from ablation.scoring.containment.syscalls import AARCH64, UNKNOWN_FROM, X86_64, Architecture
+
+REFUSED, MISSING = 0x00050000 + errno.EPERM, 0x00050000 + errno.ENOSYS
+ARCHITECTURES = pytest.mark.parametrize("architecture", [X86_64, AARCH64], ids=lambda one: one.name)
+
+
+def answer(code: bytes, number: int, arguments: tuple[int, ...] = (), audit: int = X86_64.audit) -> int:
+    """What the program returns for a call: a straight reading of Linux's linux/filter.h and linux/bpf_common.h."""
+    padded = [*arguments, 0, 0, 0, 0, 0, 0][:6]
+    data = struct.pack("<iIQ6Q", number - (1 << 32) if number >> 31 else number, audit, 0, *padded)
+    instructions = list(struct.iter_unpack("<HBBI", code))
+    accumulator = at = 0
+    while True:
+        operation, true, false, operand = instructions[at]
+        at += 1
+        if operation == 0x20:
+            accumulator = struct.unpack_from("<I", data, operand)[0]
+        elif operation == 0x54:
+            accumulator &= operand
+        elif operation == 0x05:
+            at += operand
+        elif operation == 0x15:
+            at += true if accumulator == operand else false
+        elif operation == 0x35:
+            at += true if accumulator >= operand else false
+        elif operation == 0x06:
+            return operand
+        else:
+            raise AssertionError(f"unknown operation {operation:#x}")
+
+
+@ARCHITECTURES
+@pytest.mark.parametrize("files", [False, True])
+def test_every_number_is_answered_by_its_name(architecture: Architecture, files: bool) -> None:
+    code = program(architecture, files)
+    names = {number: name for name, number in architecture.numbers.items()}
+    conditional = {*CONDITIONS, "open", "openat", "newfstatat", "statx"}
+    for number in range(600):
+        name = names.get(number, "")
+        if name in conditional:
+            continue
+        expected = (
+            ALLOW
+            if name in ALWAYS or (files and name in FILES)
+            else KILL
+            if name in KILLED
+            else MISSING
+            if name in ABSENT or number >= UNKNOWN_FROM
+            else REFUSED
+        )
+        assert answer(code, number, audit=architecture.audit) == expected, (number, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("clone", (0x3D0F00,), ALLOW),  # what pthread_create asks for
+        ("clone", (0x1200011,), REFUSED),  # what fork asks for
+        ("clone", (0x3D0F00 | 0x10000000,), REFUSED),
+        ("clone", (0x3D0F00 | 0x2000,), REFUSED),
+        ("prlimit64", (0, 7, 0), ALLOW),
+        ("prlimit64", (0, 7, 1), REFUSED),
+        ("prlimit64", (0, 7, 1 << 32), REFUSED),
+        ("prlimit64", (1, 7, 0), REFUSED),
+        ("ioctl", (3, 0x541B), ALLOW),
+        ("ioctl", (3, 0x5412), REFUSED),
+        ("fcntl", (3, 1030), ALLOW),
+        ("fcntl", (3, 8), REFUSED),
+        ("fcntl", (3, 10), REFUSED),
+        ("prctl", (15,), ALLOW),
+        ("prctl", (1,), REFUSED),
+        ("socketpair", (1, 0o2004001), ALLOW),
+        ("socketpair", (1, 2), REFUSED),
+        ("socketpair", (2, 1), REFUSED),
+        ("sendto", (3, 1, 1, 0, 0, 0), ALLOW),
+        ("sendto", (3, 1, 1, 0, 1 << 40, 16), REFUSED),
+        ("openat", (0, 0, 0o2000000), ALLOW),
+        ("openat", (0, 0, 0o1101), ALLOW),
+        ("openat", (0, 0, 0o1000), REFUSED),
+        ("open", (0, 0o1000), REFUSED),
+    ],
+)
+def test_arguments_decide(name: str, arguments: tuple[int, ...], expected: int) -> None:
+    assert answer(program(X86_64, True), X86_64.numbers[name], arguments) == expected
+
+
+def test_without_files_nothing_is_opened_and_only_descriptors_are_looked_at() -> None:
+    code = program(X86_64, False)
+
+    assert answer(code, X86_64.numbers["openat"], (0, 0, 0)) == REFUSED
+    assert answer(code, X86_64.numbers["newfstatat"], (3, 0, 0, 0x1000)) == ALLOW
+    assert answer(code, X86_64.numbers["newfstatat"], (3, 0, 0, 0)) == REFUSED
+
+
+@ARCHITECTURES
+def test_another_architecture_ends_the_process(architecture: Architecture) -> None:
+    assert answer(program(architecture, True), architecture.numbers["read"], audit=0x40000003) == KILL
+
+
+@pytest.mark.parametrize("number", [0x40000000, 0x40000027, 0xFFFFFFFF])
+def test_the_x32_interface_ends_the_process(number: int) -> None:
+    assert answer(program(X86_64, True), number) == KILL
+
+
+@ARCHITECTURES
+@pytest.mark.parametrize("files", [False, True])
+def test_the_program_keeps_to_what_the_kernel_takes(architecture: Architecture, files: bool) -> None:
+    code = program(architecture, files)
+
+    assert len(code) % 8 == 0
+    assert len(code) // 8 <= 4096
+    for at, (operation, true, false, operand) in enumerate(struct.iter_unpack("<HBBI", code)):
+        reach = operand if operation == 0x05 else max(true, false)
+        assert at + 1 + reach < len(code) // 8 or operation == 0x06
+
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@ARCHITECTURES
+def test_the_numbers_are_those_of_the_kernels_headers(architecture: Architecture) -> None:
+    header = HEADERS[architecture.name]
+    if not header.exists():
+        pytest.skip(f"{header} is not installed (Debian: linux-libc-dev)")
+    pairs = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)\b", header.read_text())
+    numbers = {name: int(number) for name, number in pairs}
+    renamed = {"newfstatat": "fstatat"} if architecture is AARCH64 else {}
+
+    wrong = {
+        name: number
+        for name, number in architecture.numbers.items()
+        if numbers.get(renamed.get(name, name), numbers.get(name)) != number
+    }
+    assert wrong == {}

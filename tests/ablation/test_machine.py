@@ -1,0 +1,12 @@
+"""How chains share a machine."""
+
+import pytest
+
+from ablation import machine
+
+
+@pytest.mark.parametrize(("cores", "chains", "workers"), [(2, 2, 1), (1, 1, 1), (16, 1, 15), (16, 4, 3)])
+def test_a_chain_scores_with_the_cores_that_training_leaves(monkeypatch, cores, chains, workers):
+    monkeypatch.setattr(machine, "usable_cores", lambda: cores)
+    monkeypatch.setattr(machine, "chains_at_once", lambda: chains)
+    assert machine.scoring_workers() == workers
