@@ -12,7 +12,7 @@ import errno
 import struct
 from collections.abc import Mapping
 
-from ablation.scoring.containment.policy import ABSENT, KILLED, WHOLE, Among, allowed
+from ablation.scoring.containment.policy import ABSENT, KILLED, OUTWARD, WHOLE, Among, allowed
 from ablation.scoring.containment.syscalls import UNKNOWN_FROM, X86_64, Architecture
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
@@ -27,9 +27,20 @@ Leaf = int | tuple[Among, ...]  # an action, or the conditions under which the c
 
 
 def program(architecture: Architecture, files: bool) -> bytes:
-    """The filter, as an array of ``struct sock_filter``; ``files``: calls on paths are allowed."""
+    """The filter of a candidate, as an array of ``struct sock_filter``; ``files``: calls on paths are allowed."""
+    return _filter(architecture, _actions(architecture, files), REFUSE, ABSENT_CALL)
+
+
+def evaluator_program(architecture: Architecture) -> bytes:
+    """The filter of an evaluator: it starts no program and reaches nobody, and is else as free as any process."""
+    numbers = architecture.numbers
+    return _filter(architecture, {numbers[name]: REFUSE for name in OUTWARD if name in numbers}, ALLOW, ALLOW)
+
+
+def _filter(architecture: Architecture, table: Mapping[int, Leaf], otherwise: int, unknown: int) -> bytes:
+    """``otherwise`` is the answer to calls that the table lacks, ``unknown`` to those newer than all tables."""
     code = _Code()
-    code.search(*_ranges(architecture, files))
+    code.search(*_ranges(architecture, table, otherwise, unknown))
     search = code.append(_LOAD, _NUMBER)
     kill = code.place(KILL)
     code.append(_EQUAL, architecture.audit, search, kill)
@@ -37,13 +48,14 @@ def program(architecture: Architecture, files: bool) -> bytes:
     return code.packed()
 
 
-def _ranges(architecture: Architecture, files: bool) -> tuple[list[int], list[Leaf]]:
+def _ranges(
+    architecture: Architecture, table: Mapping[int, Leaf], otherwise: int, unknown: int
+) -> tuple[list[int], list[Leaf]]:
     """First numbers of the ranges that are treated alike, ascending from 0, and what becomes of each."""
-    table = _actions(architecture, files)
     starts: list[int] = []
     leaves: list[Leaf] = []
     for number in range(UNKNOWN_FROM + 1):
-        leaf = table.get(number, REFUSE if number < UNKNOWN_FROM else ABSENT_CALL)
+        leaf = table.get(number, otherwise if number < UNKNOWN_FROM else unknown)
         if not leaves or leaf != leaves[-1]:
             starts.append(number)
             leaves.append(leaf)

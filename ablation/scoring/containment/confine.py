@@ -1,4 +1,4 @@
-"""Confine the candidate server once, each child that it forks, and end a child with what is left of it."""
+"""Confine the candidate server once, each child that it forks, and the evaluator; end a child with what is left."""
 
 import contextlib
 import os
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablation.scoring.containment import kernel, landlock
-from ablation.scoring.containment.bpf import program
+from ablation.scoring.containment.bpf import evaluator_program, program
 from ablation.scoring.containment.limits import OPEN_FILES, limit_cpu, limit_server
-from ablation.scoring.containment.paths import visible
-from ablation.scoring.containment.syscalls import native
+from ablation.scoring.containment.paths import installed, visible
+from ablation.scoring.containment.syscalls import Architecture, native
 from ablation.scoring.containment.tiers import SandboxError, Tier
 
 SWEEP_S = 5.0  # how long orphans may resist SIGKILL before the server gives up
@@ -53,7 +53,7 @@ def confine_server(tier: Tier, readable: Iterable[Path], work: Path) -> Server:
         landlock.restrict([*visible(), *readable], work)
     if sys.platform == "linux":
         kernel.hide_memory()
-    calls = kernel.new_filter(_program(tier)) if tier.seccomp else None
+    calls = kernel.new_filter(program(_architecture(), files=tier.landlock)) if tier.seccomp else None
     for standard in range(3):  # here and not in each child, where it would cost pages; last, so that errors are seen
         os.dup2(null, standard)
     if null > 2:  # else one of them had been closed and is it
@@ -70,11 +70,30 @@ def _spare_null() -> int:
     return os.open(os.devnull, os.O_RDWR)
 
 
-def _program(tier: Tier) -> bytes:
+def confine_evaluator(tier: Tier, scratch: Path) -> None:
+    """Confine this process, which has one thread, and what it will fork; for ever. Its candidate server runs already.
+
+    With Landlock it can from here on read the system's and Python's libraries and what is installed, write in
+    ``scratch``, and open nothing else; with seccomp it starts no program and makes no connection.
+
+    Raises:
+        SandboxError: no table of system calls for this machine.
+        OSError: a layer could not be put on.
+    """
+    if tier.seccomp or tier.landlock:
+        kernel.forgo_privileges()
+    if tier.landlock:
+        landlock.restrict(installed(), scratch, rights=landlock.WORK | landlock.MAKE_SYM)
+    if tier.seccomp:
+        calls = kernel.new_filter(evaluator_program(_architecture()))
+        kernel.load(calls.address)
+
+
+def _architecture() -> Architecture:
     architecture = native()
     if architecture is None:
         raise SandboxError("seccomp needs x86-64 or aarch64, and this machine is neither")
-    return program(architecture, files=tier.landlock)
+    return architecture
 
 
 def confine_child(server: Server, keep: int, cpu_s: float) -> None:

@@ -53,8 +53,8 @@ def handled(abi: int) -> tuple[int, int, int]:
     return files, network, scoped
 
 
-def restrict(readable: Iterable[Path], work: Path, abi: int | None = None) -> None:
-    """Reading beneath ``readable``, reading and writing beneath ``work``, a few harmless devices; for ever.
+def restrict(readable: Iterable[Path], work: Path, abi: int | None = None, rights: int = WORK) -> None:
+    """Reading beneath ``readable``, ``rights`` beneath ``work``, a few harmless devices; for ever.
 
     ``abi`` is for trying older versions. Raises OSError, also when a path is missing.
     """
@@ -64,10 +64,10 @@ def restrict(readable: Iterable[Path], work: Path, abi: int | None = None) -> No
     try:
         for path in readable:
             _allow(descriptor, path, READ & files)
-        for device, rights in DEVICES.items():
+        for device, allowed in DEVICES.items():
             if os.path.exists(device):  # noqa: PTH110
-                _allow(descriptor, Path(device), rights & files)
-        _allow(descriptor, work, WORK & files)
+                _allow(descriptor, Path(device), allowed & files)
+        _allow(descriptor, work, rights & files)
         call(_RESTRICT, descriptor, ctypes.c_uint32(0))
     finally:
         os.close(descriptor)

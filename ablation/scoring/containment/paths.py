@@ -1,4 +1,4 @@
-"""What a Python without site-packages needs of the file system."""
+"""What a Python needs of the file system: that of candidates without site-packages, that of evaluators with them."""
 
 import os
 import sys
@@ -34,6 +34,14 @@ def visible() -> Iterator[Path]:
     """The roots cut into pieces that hold nothing hidden."""
     for root in roots():
         yield from _around(root, hidden([root]))
+
+
+def installed() -> tuple[Path, ...]:
+    """The roots, what the system shares, and the places that this Python imports from; of this package itself alone."""
+    shared = [Path(path) for path in ("/usr/share", "/etc/localtime", "/etc/mime.types", "/etc/passwd", "/etc/group")]
+    imported = [Path(entry).resolve() for entry in sys.path if Path(entry).is_absolute()]
+    places = [*roots(), *shared, Path(sys.prefix), *(path for path in imported if path not in PACKAGE.parents), PACKAGE]
+    return tuple(path for path in places if path.exists())
 
 
 def _around(path: Path, holes: tuple[Path, ...]) -> Iterator[Path]:

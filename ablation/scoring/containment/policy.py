@@ -1,4 +1,4 @@
-"""Which system calls a candidate may make: an allow-list with conditions on arguments.
+"""Which system calls a candidate may make: an allow-list with conditions on arguments; and which an evaluator may not.
 
 Whatever is not named here is refused with EPERM, or with ENOSYS when it is newer than the table of numbers, so that
 a C library falls back to what it used before. Calls that no honest Python program makes end the process with SIGSYS.
@@ -56,6 +56,19 @@ KILLED = _names(
     bpf io_uring_setup io_uring_enter io_uring_register perf_event_open userfaultfd memfd_create memfd_secret
     mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
     unshare setns open_by_handle_at keyctl add_key request_key
+    init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct iopl ioperm
+    """
+)
+
+# What an evaluator, which runs tests on what candidates answer, has no honest use for: starting programs, connections
+# to anybody (it has its sockets, and makes pairs), other processes' memory, the machine's settings.
+OUTWARD = _names(
+    """
+    execve execveat socket connect bind listen accept accept4
+    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp
+    bpf io_uring_setup io_uring_enter io_uring_register perf_event_open userfaultfd
+    mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
+    unshare setns open_by_handle_at keyctl add_key request_key settimeofday clock_settime sethostname setdomainname
     init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct iopl ioperm
     """
 )

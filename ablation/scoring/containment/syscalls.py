@@ -41,7 +41,9 @@ statx 332 291, rseq 334 293, pidfd_send_signal 424 424, io_uring_setup 425 425, 
 io_uring_register 427 427, open_tree 428 428, move_mount 429 429, fsopen 430 430, fsconfig 431 431,
 fsmount 432 432, fspick 433 433, pidfd_open 434 434, clone3 435 435, close_range 436 436, openat2 437 437,
 pidfd_getfd 438 438, faccessat2 439 439, process_madvise 440 440, epoll_pwait2 441 441, mount_setattr 442 442,
-memfd_secret 447 447, process_mrelease 448 448
+memfd_secret 447 447, process_mrelease 448 448,
+socket 41 198, connect 42 203, accept 43 202, bind 49 200, listen 50 201, accept4 288 242, execve 59 221,
+execveat 322 281, settimeofday 164 170, clock_settime 227 112, sethostname 170 161, setdomainname 171 162
 """
 
 

@@ -2,7 +2,8 @@
 
 Tasks and completions come in and executions go out as frames on the socket that is its stdin and stdout. It
 holds the tests, collected once with pytest, and asks a candidate server for what the candidate's code
-returns; no line of a candidate runs here. When the socket closes it ends, and the candidate server with it.
+returns; no line of a candidate runs here. Before it sees a task it confines itself: what it starts it has started by
+then. When the socket closes it ends, and with it the candidate server and the process that runs scripts.
 """
 
 import contextlib
@@ -13,7 +14,8 @@ import resource
 import sys
 from pathlib import Path
 
-from ablation.scoring.cleaning import remove
+from ablation.scoring.cleaning import empty
+from ablation.scoring.containment.confine import confine_evaluator
 from ablation.scoring.containment.tiers import named
 from ablation.scoring.environment import World
 from ablation.scoring.evaluator import guards
@@ -23,7 +25,8 @@ from ablation.scoring.evaluator.host import Host, HostError
 from ablation.scoring.evaluator.suite import Pytest
 from ablation.scoring.examination import Run, Series
 from ablation.scoring.frames import read_frame, write_frame
-from ablation.scoring.script.grade import PreparedScript, Scripts, UnsupportedScriptError, grade_script
+from ablation.scoring.script.aside import ScriptsAside
+from ablation.scoring.script.grade import UnsupportedScriptError
 from ablation.scoring.script.namespace import TIER as SCRIPT_TIER
 from ablation.tasks.task import Task
 
@@ -42,39 +45,42 @@ def main() -> None:
         (scratch / name).mkdir()
     os.chdir(scratch)
     os.environ["TMPDIR"] = str(scratch / "work")  # where the candidate may read what a test writes
-    guards.install()
-    with Host(named(settings["tier"]), scratch / "work", world=World(*settings["world"])) as host:
-        grader = Grader(
-            host,
-            Pytest(scratch / "tests", scratch / "work" / "tmp", rewrite=settings["explain"]),
-            scratch / "work",
-            control,
-        )
-        scripts = Scripts(scratch)
-        gc.collect()
-        gc.freeze()
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            while grader.clean and (job := read_frame(control)) is not None:
-                task = Task(**job["task"])
-                for series in (Series(*one) for one in job["series"]):
-                    for run in (Run(*one) for one in series.runs):
-                        if grader.clean:
-                            work = (grader, scripts, control, task, series, run)
-                            write_frame(control, _answer(*work, explain=settings["explain"]))
-    os.chdir("/")
-    remove(scratch)  # the pool does it too, unless it was killed
+    with ScriptsAside(scratch, control) as scripts:
+        guards.install()
+        tier = named(settings["tier"])
+        with Host(tier, scratch / "work", world=World(*settings["world"])) as host:
+            confine_evaluator(tier, scratch)
+            pytest_ = Pytest(scratch / "tests", scratch / "work" / "tmp", rewrite=settings["explain"])
+            grader = Grader(host, pytest_, scratch / "work", control)
+            gc.collect()
+            gc.freeze()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                _serve(grader, scripts, control, explain=settings["explain"])
+        os.chdir("/")
+        empty(scratch)  # the other process removes it; the pool does both, unless it was killed
+
+
+def _serve(grader: Grader, scripts: ScriptsAside, control: int, explain: bool) -> None:
+    """Answer jobs until there are no more, or until this process cannot go on."""
+    while grader.clean and (job := read_frame(control)) is not None:
+        task = Task(**job["task"])
+        for series in (Series(*one) for one in job["series"]):
+            for run in (Run(*one) for one in series.runs):
+                if grader.clean:
+                    write_frame(control, _answer(grader, scripts, control, task, series, run, explain))
 
 
 def _answer(
-    grader: Grader, scripts: Scripts, control: int, task: Task, series: Series, run: Run, explain: bool
+    grader: Grader, scripts: ScriptsAside, control: int, task: Task, series: Series, run: Run, explain: bool
 ) -> dict[str, object]:
     tier, explanation = None, None
     try:
         prepared = _prepare(grader, scripts, task)
         grader.tidy()
-        write_frame(control, {"started": prepared.expected})  # from here on the candidate is to blame
-        if isinstance(prepared, PreparedScript):
-            execution, tier = grade_script(prepared, series.text or "", series.ours), SCRIPT_TIER
+        expected = prepared.expected if isinstance(prepared, Prepared) else prepared
+        write_frame(control, {"started": expected})  # from here on the candidate is to blame
+        if not isinstance(prepared, Prepared):
+            execution, tier = scripts.grade(task, series.text or "", series.ours), SCRIPT_TIER
             explanation = Explanation("the task's own script, with the candidate in reach of the tests", "", {})
         elif explain:
             execution, explanation = grader.explain(prepared, series.text)
@@ -93,8 +99,8 @@ def _answer(
     return answer
 
 
-def _prepare(grader: Grader, scripts: Scripts, task: Task) -> Prepared | PreparedScript:
-    """The task's tests by the fast path, or its script where it has one that is wanted."""
+def _prepare(grader: Grader, scripts: ScriptsAside, task: Task) -> Prepared | tuple[str, ...]:
+    """The task's tests by the fast path, or what is expected of its script where it has one that is wanted."""
     if task.script is None:
         return grader.prepare(task)
     if not task.script.fallback:

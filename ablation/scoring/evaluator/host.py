@@ -1,5 +1,6 @@
 """The evaluator's side of the candidate server: a child for each candidate, and its end."""
 
+import contextlib
 import json
 import os
 import select
@@ -90,8 +91,9 @@ class Host:
         try:
             self._process.wait(2.0)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            with contextlib.suppress(PermissionError):  # to a confined process it is out of reach, not to the pool
+                self._process.kill()
+                self._process.wait()
         assert self._process.stderr is not None
         self._process.stderr.close()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ablation.scoring.containment.bpf import ALLOW, KILL, program
-from ablation.scoring.containment.policy import ABSENT, ALWAYS, CONDITIONS, FILES, KILLED
+from ablation.scoring.containment.bpf import ALLOW, KILL, evaluator_program, program
+from ablation.scoring.containment.policy import ABSENT, ALWAYS, CONDITIONS, FILES, KILLED, OUTWARD
 from ablation.scoring.containment.syscalls import AARCH64, UNKNOWN_FROM, X86_64, Architecture
 
 REFUSED, MISSING = 0x00050000 + errno.EPERM, 0x00050000 + errno.ENOSYS
@@ -101,6 +101,16 @@ def test_without_files_nothing_is_opened_and_only_descriptors_are_looked_at() ->
     assert answer(code, X86_64.numbers["openat"], (0, 0, 0)) == REFUSED
     assert answer(code, X86_64.numbers["newfstatat"], (3, 0, 0, 0x1000)) == ALLOW
     assert answer(code, X86_64.numbers["newfstatat"], (3, 0, 0, 0)) == REFUSED
+
+
+@ARCHITECTURES
+def test_an_evaluator_is_refused_what_leads_outward_and_nothing_else(architecture: Architecture) -> None:
+    code = evaluator_program(architecture)
+    names = {number: name for name, number in architecture.numbers.items()}
+    for number in range(600):
+        expected = REFUSED if names.get(number) in OUTWARD else ALLOW
+        assert answer(code, number, audit=architecture.audit) == expected, (number, names.get(number))
+    assert OUTWARD - {"iopl", "ioperm"} <= set(architecture.numbers)
 
 
 @ARCHITECTURES
