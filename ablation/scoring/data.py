@@ -82,6 +82,9 @@ ATOMS: dict[type, Atom] = {
     type({}.keys()): Atom("dict_keys", tuple, lambda *keys: dict.fromkeys(keys).keys()),
     type({}.items()): Atom("dict_items", tuple, lambda *items: dict(items).items()),
     type({}.values()): Atom("dict_values", tuple, lambda *values: dict(enumerate(values)).values()),
+    types.MappingProxyType: Atom(
+        "mappingproxy", lambda v: tuple(v.items()), lambda *items: types.MappingProxyType(dict(items))
+    ),
 }
 MAKERS: dict[str, Callable[..., Any]] = {atom.name: atom.make for atom in ATOMS.values()}
 

@@ -23,13 +23,13 @@ def serve(descriptor: int, confine: Callable[[], None]) -> None:
         write_body(descriptor, f"could not confine a candidate: {error}".encode())
         return
     write_body(descriptor, READY)
-    peer = _LoadingPeer(descriptor)
+    peer = LoadingPeer(descriptor)
     redirect(peer)
     while True:
         peer.serve_one()
 
 
-class _LoadingPeer(CandidatePeer):
+class LoadingPeer(CandidatePeer):
     """Answers one request to load a candidate, and then only requests to the candidate."""
 
     _loaded = False

@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 
 from ablation.scoring.candidate import child
+from ablation.scoring.candidate.rehearsal import rehearse
 from ablation.scoring.containment.confine import confine_child, confine_server, end_child
 from ablation.scoring.containment.tiers import named
 
@@ -41,6 +42,7 @@ def main() -> None:
     control = _take_over_stdio()
     for name in (*COMMON, *settings["packages"]):
         importlib.import_module(name)
+    rehearse()
     work = Path(settings["work"])
     os.chdir(work)
     server = confine_server(named(settings["tier"]), [Path(path) for path in settings["readable"]], work)

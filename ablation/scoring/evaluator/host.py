@@ -32,7 +32,7 @@ class Child(NamedTuple):
 
 
 class Host:
-    """A candidate server. One child is kept ready in advance where children cannot be confused."""
+    """A candidate server. Where children cannot be confused, the next one is made ready while one is in use."""
 
     def __init__(
         self,
@@ -58,36 +58,42 @@ class Host:
                 stderr=subprocess.PIPE,
                 cwd=work,
                 start_new_session=True,
-                env=environment(world),
+                env=environment(world) | {"LD_BIND_NOW": "1"},  # binding a symbol later costs each fork a page
             )
         self._ahead = tier.seccomp
+        self._asked: socket.socket | None = None  # the line of a child that the server was asked for
         self._spare: Child | None = None
         self._await(START_S)
 
     def open(self) -> Child:
         """A child for one candidate. Raises HostError."""
-        child, self._spare = self._spare or self._fork(), None
+        if self._spare is None and self._asked is None:
+            self._ask()
+        self._receive()
+        child, self._spare = self._spare, None
+        assert child is not None
         if not select.select([child.line], [], [], ANSWER_S)[0]:
             raise HostError(f"a child of the candidate server was not confined within {ANSWER_S:.0f} s")
         said = read_body(child.line.fileno())
         if said != READY:
             raise HostError((said or b"a child of the candidate server ended at once").decode(errors="replace"))
+        if self._ahead:
+            self._ask()
         return child
 
     def end(self, child: Child) -> int:
         """End the child; its exit code, negative for the signal that ended it. Raises HostError."""
         child.line.close()
         self._control.send(f"end {child.pid}".encode())
-        code = self._await(ANSWER_S)
-        if self._ahead:
-            self._spare = self._fork()
-        return code
+        self._receive()  # answers come in the order of requests
+        return self._await(ANSWER_S)
 
     def close(self) -> None:
         """End the server with all its children."""
         self._control.close()
-        if self._spare is not None:
-            self._spare.line.close()
+        for line in (self._asked, self._spare and self._spare.line):
+            if line is not None:
+                line.close()
         try:
             self._process.wait(2.0)
         except subprocess.TimeoutExpired:
@@ -103,11 +109,15 @@ class Host:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _fork(self) -> Child:
-        ours, theirs = socket.socketpair()
+    def _ask(self) -> None:
+        self._asked, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
-        return Child(self._await(ANSWER_S), ours)
+
+    def _receive(self) -> None:
+        """Wait for the child that was asked for, if one was."""
+        if self._asked is not None:
+            self._spare, self._asked = Child(self._await(ANSWER_S), self._asked), None
 
     def _await(self, patience_s: float) -> int:
         if not select.select([self._control], [], [], patience_s)[0]:

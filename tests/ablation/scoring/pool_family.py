@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import psutil
 
-# The evaluator, bubblewrap outside and inside, the candidate server, the child that waits for the next candidate.
-MEMBERS = 5
+# The evaluator, the process that runs scripts, bubblewrap outside and inside, the candidate server, the child that
+# waits for the next candidate.
+MEMBERS = 6
 
 
 def evaluators() -> Iterator[tuple[psutil.Process, str]]:

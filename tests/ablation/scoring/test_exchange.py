@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections import deque
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -186,3 +187,14 @@ def test_a_message_takes_no_more_memory_than_a_small_multiple_of_its_length(crea
 def test_nonsense_is_a_protocol_error(value):
     with pytest.raises(ProtocolError):
         Exchange(0).decode(f'[["ok",[{value}],[],[]],[]]'.encode())
+
+
+@QUICK
+@given(st.dictionaries(HASHABLE, HASHABLE, max_size=3))
+def test_read_only_views_of_a_dict_arrive_as_such(content):
+    sent = (MappingProxyType(content), content.keys(), content.items(), content.values())
+    proxy, keys, items, values = tell(*pair(), sent)[0]
+    assert [type(part) for part in (proxy, keys, items, values)] == [type(part) for part in sent]
+    assert described(dict(proxy)) == described(content)
+    assert described(list(items)) == described(list(content.items()))
+    assert described([*keys, *values]) == described([*content, *content.values()])
