@@ -40,6 +40,7 @@ def main() -> None:
     """Serve the socket on stdin. The argument is JSON: tier, readable, work, packages."""
     settings = json.loads(sys.argv[1])
     control = _take_over_stdio()
+    os.environ.pop("LD_BIND_NOW", None)  # was for the loader
     for name in (*COMMON, *settings["packages"]):
         importlib.import_module(name)
     rehearse()
