@@ -3,7 +3,8 @@
 For each number of tests a task has (1 to 100) and for each time that a candidate takes (0 to 50 ms a test), one
 honest and one wrong candidate are judged by turns: by pools of one and two workers in the strongest tier that holds,
 by one without a sandbox, and by a fresh pytest process, which is what most systems do. Prints medians over the
-rounds; the ratios are to pytest one after another.
+rounds; the ratios are to pytest one after another. What the sandbox costs is a ratio of processor time, of all
+processes of a pool: by wall time the unsandboxed one is at a disadvantage, as it cannot make a child ready in advance.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+
+import psutil
 
 from ablation.scoring.containment.choose import choose
 from ablation.scoring.pool import ScoringPool, Submission
@@ -56,14 +59,21 @@ def pytest_seconds(task: Task, completions: Sequence[str]) -> float:
         return (time.perf_counter() - started) / len(completions)
 
 
-def pool_seconds(pool: ScoringPool, task: Task, completions: Sequence[str]) -> tuple[float, float]:
-    """Seconds an execution by throughput, and the median of what one takes by itself."""
-    started = time.perf_counter()
+def processor_seconds() -> float:
+    """Processor time so far of this process, its descendants, and those of them that have ended."""
+    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return sum(sum(process.cpu_times()[:4]) for process in family)
+
+
+def pool_seconds(pool: ScoringPool, task: Task, completions: Sequence[str]) -> tuple[float, float, float]:
+    """Seconds an execution by throughput, the median of what one takes by itself, and processor time of each."""
+    used, started = processor_seconds(), time.perf_counter()
     verdicts = pool.score([Submission(task, completion) for completion in completions])
     seconds = (time.perf_counter() - started) / len(completions)
+    used = (processor_seconds() - used) / len(completions)
     assert {verdict.status for verdict in verdicts} == {"scored"}
     assert sum(bool(verdict.solved) for verdict in verdicts) == len(completions) // 2
-    return seconds, median(verdict.seconds for verdict in verdicts)
+    return seconds, median(verdict.seconds for verdict in verdicts), used
 
 
 def measure(tests: int, sleep_ms: float, rounds: int, batch: int, of_pytest: int) -> dict[str, float]:
@@ -79,8 +89,9 @@ def measure(tests: int, sleep_ms: float, rounds: int, batch: int, of_pytest: int
             for name, pool in pools.items():
                 number += batch
                 completions = [body((HONEST, WRONG)[i % 2], sleep_ms, number + i) for i in range(batch)]
-                seconds, latency = pool_seconds(pool, task, completions)
+                seconds, latency, used = pool_seconds(pool, task, completions)
                 seen.setdefault(name, []).append(seconds)
+                seen.setdefault(f"processor, {name}", []).append(used)
                 seen.setdefault(f"latency, {name}", []).append(latency)
             honest_and_wrong = [body((HONEST, WRONG)[i % 2], sleep_ms, i) for i in range(of_pytest)]
             seen.setdefault("pytest", []).append(pytest_seconds(task, honest_and_wrong))
@@ -106,10 +117,11 @@ def main() -> None:
         batch = arguments.batch if sleep_ms < 10 else 10
         found = measure(tests, sleep_ms, arguments.rounds, batch, arguments.of_pytest)
         pytest_ms = 1000 * found.pop("pytest")
+        used = {name: found.pop(name) for name in list(found) if name.startswith("processor")}
         parts = [f"{name} {1000 * s:.2f} ms ({pytest_ms / 1000 / s:.0f}x)" for name, s in found.items()]
         print(f"{tests:3d} tests, {sleep_ms:g} ms a call: pytest {pytest_ms:.0f} ms; " + "; ".join(parts), flush=True)
-        hardened = found["1 worker"] / found["1 worker, unsandboxed"]
-        print(f"          hardening: {hardened:.3f} times the time without", flush=True)
+        hardened = used["processor, 1 worker"] / used["processor, 1 worker, unsandboxed"]
+        print(f"          hardening: {hardened:.3f} times the processor time without", flush=True)
 
 
 if __name__ == "__main__":
