@@ -126,7 +126,8 @@ class Exchange:
             raise
         finally:
             values.clear()
-        return f"[{head}, {_DUMPS(self._abandoned())}]".encode("ascii")
+        abandoned = self._abandoned()
+        return f"[{head},{_DUMPS(abandoned) if abandoned else '[]'}]".encode("ascii")
 
     def decode(self, body: bytes) -> tuple[str, list[Any]]:
         """The verb and the values of the other side's message, after its news of shared containers.
@@ -136,7 +137,7 @@ class Exchange:
         """
         self._decoding += 1
         try:
-            (verb, encoded, created, changed), abandoned = json.loads(body, object_pairs_hook=_refuse_objects)
+            (verb, encoded, created, changed), abandoned = _LOADS(body.decode("ascii"))
             if type(verb) is not str:
                 raise ProtocolError("a message without a verb")
             for number, name, *limit in created:
@@ -273,6 +274,8 @@ def _refuse_objects(pairs: list[tuple[str, Any]]) -> Any:
     raise ProtocolError("a JSON object")  # the protocol has none, and its keys could be made to collide
 
 
+# Made once: the functions of the module make one for each call.
+_LOADS = json.JSONDecoder(object_pairs_hook=_refuse_objects).decode
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, OSError)
 _probe = _Shared([], CONTAINERS[list], "")
 _ALONE = sys.getrefcount(_probe.value)  # of a value that only its _Shared refers to
