@@ -15,7 +15,14 @@ from ablation.scoring.extract import Prompt, compile_source, extract
 from ablation.scoring.frames import READY, write_body
 
 
-def serve(descriptor: int, confine: Callable[[], None]) -> None:
+def ready() -> "LoadingPeer":
+    """What will answer in a fork of this process, made ahead since making it costs each fork pages of memory."""
+    peer = LoadingPeer()
+    redirect(peer)
+    return peer
+
+
+def serve(peer: "LoadingPeer", descriptor: int, confine: Callable[[], None]) -> None:
     """Confine this process, say so, and answer the evaluator on ``descriptor`` until it goes away."""
     try:
         confine()
@@ -23,8 +30,7 @@ def serve(descriptor: int, confine: Callable[[], None]) -> None:
         write_body(descriptor, f"could not confine a candidate: {error}".encode())
         return
     write_body(descriptor, READY)
-    peer = LoadingPeer(descriptor)
-    redirect(peer)
+    peer.descriptor = descriptor
     while True:
         peer.serve_one()
 

@@ -25,11 +25,11 @@ _METHODS = (types.FunctionType, types.MethodDescriptorType)
 
 
 class CandidatePeer(Peer):
-    """Talks on one descriptor; the process ends when the evaluator closes it."""
+    """Talks on ``descriptor``; the process ends when the evaluator closes it."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int = -1) -> None:
         super().__init__(parity=1)
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._described: set[int] = set()
         self._foreign: dict[int, Any] = {}
         self._warned: list[Any] = []
@@ -46,13 +46,13 @@ class CandidatePeer(Peer):
         self._warned.append((str(message), name[1] if name else "UserWarning"))
 
     def _read(self) -> bytes:
-        body = read_body(self._descriptor)
+        body = read_body(self.descriptor)
         if body is None:
             os._exit(0)
         return body
 
     def _write(self, body: bytes) -> None:
-        write_body(self._descriptor, body)
+        write_body(self.descriptor, body)
 
     def _perform(self, verb: str, values: list[Any]) -> Any:
         if verb == "signature":

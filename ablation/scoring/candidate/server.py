@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ablation.scoring.candidate import child
 from ablation.scoring.candidate.rehearsal import rehearse
+from ablation.scoring.containment import kernel
 from ablation.scoring.containment.confine import confine_child, confine_server, end_child
 from ablation.scoring.containment.tiers import named
 
@@ -48,7 +49,9 @@ def main() -> None:
     os.chdir(work)
     server = confine_server(named(settings["tier"]), [Path(path) for path in settings["readable"]], work)
     child.forget_this_package()
+    peer = child.ready()
     gc.collect()
+    kernel.tidy_heap()
     gc.freeze()  # or the collector of each fork would touch, and so copy, every page
     control.send(b"0")  # ready
     while True:
@@ -59,10 +62,10 @@ def main() -> None:
             control.send(str(end_child(server, int(request.removeprefix(b"end ")))).encode())
             continue
         (line,) = descriptors
-        pid = os.fork()
+        pid = kernel.fork()
         if pid == 0:
             try:
-                child.serve(line, functools.partial(confine_child, server, line, CPU_S))
+                child.serve(peer, line, functools.partial(confine_child, server, line, CPU_S))
             finally:
                 os._exit(1)
         os.close(line)

@@ -21,6 +21,34 @@ def test_an_honest_candidate_passes_every_test_in_file_order(score, pool):
     assert verdict.seconds > 0
 
 
+MANY_THREADS = """
+    results, lock = [], threading.Lock()
+
+    def work():
+        with lock:
+            results.append(x + x)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(len, ["a", "bb"])) == [1, 2]
+    assert DRAWN == random.Random(0).random()
+    return asyncio.run(asyncio.sleep(0, results[3]))
+
+import asyncio, concurrent.futures, random, threading
+DRAWN = random.random()
+"""
+
+
+def test_a_candidate_may_use_threads_an_event_loop_and_chance_from_its_own_seed(score):
+    for _ in range(2):
+        verdict = score(MANY_THREADS)
+        assert (verdict.status, verdict.detail, dict(verdict.tests)) == ("scored", "", SOLVED)
+
+
 def test_partial_credit_counts_the_tests_that_pass(score):
     verdict = score("    return x << 1\n")
     assert dict(verdict.tests) == SOLVED | {"test_text": "failed"}
