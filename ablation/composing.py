@@ -90,8 +90,17 @@ def typed_command() -> str:
     """Returns the command that makes this job, with the rest of its sweep."""
     overrides = _sweep_overrides()
     if overrides:
-        return f"python -m ablation.run -m {shlex.join(overrides)}"
+        return _sweep_command(overrides)
     return f"python -m ablation.run {shlex.join(HydraConfig.get().overrides.task)}".rstrip()
+
+
+def sweep_command(hydra_config: DictConfig) -> str:
+    """Returns the command that makes a sweep, with what its experiment adds."""
+    return _sweep_command(_swept(hydra_config))
+
+
+def _sweep_command(overrides: Sequence[str]) -> str:
+    return f"python -m ablation.run -m {shlex.join(overrides)}"
 
 
 def _swept(hydra_config: DictConfig) -> list[str]:

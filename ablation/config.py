@@ -296,11 +296,47 @@ class GenerationConfig:
 
 @dataclass
 class ClusterConfig:
+    """Where chains run. All but ``scoring_workers`` and ``time_min`` is for ``kind: slurm``."""
+
+    kind: str = "local"  # local | slurm
     # Processes that execute candidates, for each chain; null: the cores of a chain that training leaves.
     scoring_workers: int | None = None
+    time_min: float | None = None  # wall minutes of one job; null: as long as it takes (local)
+    links: int = 1  # jobs of a chain, head and successors; with requeue how often its one job may run
+    requeue: bool = False  # one job that requeues itself, instead of a head job and `afterany` successors
+    partition: str | None = None  # null here and below: the cluster's default
+    account: str | None = None
+    qos: str | None = None
+    nodes: int = 1
+    gpus_per_node: int | None = None
+    gres: str | None = None  # as gpu:a100:4, where a cluster wants that instead of gpus_per_node
+    cpus_per_task: int | None = None
+    mem_gb: float | None = None  # of each node
+    container: str | None = None  # typed before python in the job, as `apptainer exec --nv image.sif`
+    setup: list[str] = field(default_factory=list)  # lines of shell before it, as `module load cuda`
+    env: dict[str, str] = field(default_factory=dict)  # environment variables of the job
+    sbatch: dict[str, Any] = field(default_factory=dict)  # further options of sbatch by their long name
+    # What planning assumes until an earlier link has shown it, in minutes; null: unknown.
+    startup_min: float | None = None  # from the job's begin to its first step
+    step_min: float | None = None
+    save_min: float | None = None  # one full state
 
     def __post_init__(self) -> None:
-        _at_least("cluster", self, scoring_workers=1)
+        _one_of("cluster.kind", self.kind, ("local", "slurm"))
+        _at_least("cluster", self, scoring_workers=1, links=1, nodes=1, gpus_per_node=0, cpus_per_task=1)
+        _at_least("cluster", self, startup_min=0, step_min=0, save_min=0)
+        for name in ("time_min", "mem_gb"):
+            found = getattr(self, name)
+            if found is not None and found <= 0:
+                raise ConfigError(f"cluster.{name}={found} is no amount; set cluster.{name} to a positive number.")
+        if self.kind == "slurm" and self.time_min is None:
+            raise ConfigError("cluster.time_min is not set, but a job needs its limit; set cluster.time_min=720, say.")
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs one job of a chain takes."""
+        of_gres = re.search(r"gpu(?::[^:,]+)?(?::(\d+))?(?:,|$)", self.gres or "")
+        return self.nodes * (self.gpus_per_node or (int(of_gres[1] or 1) if of_gres else 0))
 
 
 @dataclass
@@ -336,6 +372,7 @@ class Config:
     scoring: ScoringConfig
     tracking: TrackingConfig
     runs_dir: str = "runs"
+    plan: bool = False  # say what the study will take instead of training or submitting it
     arm: str | None = None  # short name; null: the reward's name and the other scientific keys that are swept
 
     def __post_init__(self) -> None:
