@@ -7,14 +7,13 @@ from pathlib import Path
 
 import ablation
 from ablation import config as configuration
-from ablation.chain_files import read_record
 from ablation.cluster import slurm
 from ablation.cluster.jobs import later_jobs
 from ablation.composing import report_config_errors
-from ablation.training.chain import chain_dir
+from ablation.training.chain import chain_dir, read_record
 from ablation.training.supervisor import ChainResult, run_chain
 
-SUCCESSOR = "ABLATION_SUCCESSOR"  # set where nobody asked for this very job: it follows an earlier one by itself
+AUTOMATIC = "ABLATION_AUTOMATIC_LINK"  # set where nobody asked for this very job: it follows an earlier one by itself
 FAILED = 1
 
 
@@ -29,7 +28,7 @@ def run(config_file: str, command: str, code: str, restarts: int, *, successor: 
         chain = chain_dir(config)
         restarted = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
         if successor or restarted:
-            os.environ[SUCCESSOR] = "1"
+            os.environ[AUTOMATIC] = "1"
         result = run_chain(config, command)
     over = _why_over(result, chain)
     if over:
@@ -53,7 +52,7 @@ def _why_over(result: ChainResult, chain: Path) -> str:
     """Why the chain needs no further job by itself; empty when it does."""
     if result.ok:
         return f"{result.arm}-s{result.seed} is complete"
-    return getattr(read_record(chain, []), "gave_up", "")
+    return getattr(read_record(chain), "given_up", "")
 
 
 def _cancel_later(chain: Path, why: str) -> None:

@@ -1,11 +1,9 @@
 """How fast a chain goes: measured in earlier links where there are any, else what the configuration says."""
 
-import json
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ablation.chain_files import is_chain, read_tail
@@ -43,13 +41,13 @@ def pace_of(config: Config) -> Pace:
     study = own.parent
     others = sorted(study.iterdir()) if study.is_dir() else []
     for folder in [own, *(other for other in others if other != own and is_chain(other))]:
-        step_s = pace(read_tail(folder / "history.jsonl", [], _ROWS).rows)
+        rows = read_tail(folder / "history.jsonl", [], _ROWS).rows
+        step_s = pace(rows)
         if step_s is not None:
-            links = list(_links(folder))
             return Pace(
                 step_s,
-                _usual(links, "startup_s", cluster.startup_min),
-                _usual(links, "save_s", cluster.save_min),
+                _usual(rows, "time/startup", cluster.startup_min),
+                _usual(rows, "time/save", cluster.save_min),
                 f"measured in {folder.name}",
             )
     source = "unknown" if cluster.step_min is None else f"cluster.step_min={cluster.step_min:g}"
@@ -79,7 +77,7 @@ def too_few_links(config: Config, pace: Pace, done: int) -> str:
         return ""
     assert cluster.time_min is not None
     assert pace.step_s is not None
-    needed = math.ceil(left / steps) if steps else None
+    needed = math.ceil(left / max(steps, 1))
     return (
         f"warning: {config.chain_name} will not be complete: {cluster.links} jobs x ({cluster.time_min:g} - "
         f"{minutes(pace.overhead_s)}) min / {minutes(pace.step_s)} min a step = {steps * cluster.links} of {left} "
@@ -93,18 +91,9 @@ def minutes(seconds: float) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def _links(folder: Path) -> Iterator[dict[str, Any]]:
-    """The links that chain.json tells of, as they lie there; none when it cannot be read."""
-    try:
-        content = json.loads((folder / "chain.json").read_text())
-        yield from (link for link in content["links"] if isinstance(link, dict))
-    except (OSError, ValueError, TypeError, KeyError):
-        return
-
-
-def _usual(links: list[dict[str, Any]], key: str, configured_min: float | None) -> float | None:
-    """The median over links that measured it, else the configured minutes, as seconds."""
-    measured = [value for link in links if isinstance(value := link.get(key), int | float)]
+def _usual(rows: Sequence[Mapping[str, Any]], metric: str, configured_min: float | None) -> float | None:
+    """The median of a metric where rows have it, else the configured minutes, in seconds."""
+    measured = [value for row in rows if isinstance(value := row.get(metric), int | float)]
     return statistics.median(measured) if measured else _seconds(configured_min)
 
 

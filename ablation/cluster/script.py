@@ -31,6 +31,7 @@ def parameters(cluster: ClusterConfig, name: str, cwd: Path, extra: dict[str, An
     return {
         **{key: value for key, value in given.items() if value is not None},
         "job_name": name,
+        "wckey": None,  # submitit's own, which sites that check them do not know
         "time": math.ceil(cluster.time_min),  # Slurm counts whole minutes
         "nodes": cluster.nodes,
         "ntasks_per_node": 1,

@@ -100,10 +100,17 @@ def _submit_chain(config: Config, command: str) -> Standing:
     if not record.links:
         _refuse_unshared(folder, before)
     folder.mkdir(exist_ok=True)
-    if not (folder / "chain.json").exists():  # so that `ablation.status` shows the chain while it waits
+    new = not (folder / "chain.json").exists()
+    if new:  # so that `ablation.status` shows the chain while it waits
         configuration.save(config, folder / "config.yaml")
         chains.write_record(folder, record)
-    return standing(_submit_jobs(config, folder, submissions, command), "submitted")
+    try:
+        return standing(_submit_jobs(config, folder, submissions, command), "submitted")
+    except ConfigError:
+        if new and not (folder / "jobs.json").exists():  # nothing waits
+            (folder / "chain.json").unlink()
+            (folder / "config.yaml").unlink()
+        raise
 
 
 def _described(folder: Path, config: Config, submission: Submission, alive: dict[str, str]) -> str:
@@ -141,7 +148,8 @@ def _submit_jobs(config: Config, folder: Path, submissions: list[Submission], co
         extra: dict[str, Any] = {"dependency": f"afterany:{jobs[-1]}"} if jobs else {}
         if cluster.requeue:
             extra["requeue"] = True
-        executor.update_parameters(**script.parameters(cluster, config.chain_name, Path.cwd(), extra))
+        name = f"{config.study}-{config.chain_name}"
+        executor.update_parameters(**script.parameters(cluster, name, Path.cwd(), extra))
         restarts = cluster.links - 1 if cluster.requeue else 0
         try:
             submitted = executor.submit(job.run, str(config_file), command, code, restarts, successor=position > 0)
