@@ -335,7 +335,7 @@ class ClusterConfig:
     @property
     def gpus(self) -> int:
         """How many GPUs one job of a chain takes."""
-        of_gres = re.search(r"gpu(?::[^:,]+)?(?::(\d+))?(?:,|$)", self.gres or "")
+        of_gres = re.search(r"gpu(?::[^:,\d][^:,]*)?(?::(\d+))?(?:,|$)", self.gres or "")
         return self.nodes * (self.gpus_per_node or (int(of_gres[1] or 1) if of_gres else 0))
 
 
