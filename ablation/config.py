@@ -18,6 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ablation import durable
+
 EXECUTION = {"execution": True}
 LATER = {"later": True}
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "vespo")  # of TRL 1.16, with no other setting
@@ -298,9 +300,12 @@ class GenerationConfig:
 class ClusterConfig:
     # Processes that execute candidates, for each chain; null: the cores of a chain that training leaves.
     scoring_workers: int | None = None
+    # Wall minutes of one link; null: no limit. It ends, with its state saved, before a step that would not fit. Where
+    # Slurm says when the job ends, that counts.
+    time_min: float | None = None
 
     def __post_init__(self) -> None:
-        _at_least("cluster", self, scoring_workers=1)
+        _at_least("cluster", self, scoring_workers=1, time_min=0.1)
 
 
 @dataclass
@@ -426,6 +431,4 @@ def load(path: str | Path) -> Config:
 
 def save(config: Config, path: Path) -> None:
     """Writes the resolved configuration; what was there stays if there is no room."""
-    partial = path.with_name(f".{path.name}.partial")
-    OmegaConf.save(OmegaConf.create(asdict(config)), partial)
-    partial.replace(path)
+    durable.write_text(path, OmegaConf.to_yaml(OmegaConf.create(asdict(config))))

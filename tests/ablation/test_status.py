@@ -19,7 +19,8 @@ from ablation.chain_files import read_tail
 from ablation.chain_state import WORDS, ChainState, pace, read_chain
 from ablation.printing import clock, last_error, span
 from ablation.tracking import Tracker
-from ablation.training.chain import ChainRecord, Status, begin_link, write_record
+from ablation.training.chain import ChainRecord, Status, write_record
+from ablation.training.links import begin_link
 from tests.ablation.test_config import compose
 from tests.conftest import command
 
