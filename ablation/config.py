@@ -18,6 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ablation import durable
+
 EXECUTION = {"execution": True}
 LATER = {"later": True}
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "vespo")  # of TRL 1.16, with no other setting
@@ -301,7 +303,9 @@ class ClusterConfig:
     kind: str = "local"  # local | slurm
     # Processes that execute candidates, for each chain; null: the cores of a chain that training leaves.
     scoring_workers: int | None = None
-    time_min: float | None = None  # wall minutes of one job; null: as long as it takes (local)
+    # Wall minutes of one link; null: no limit. It ends, with its state saved, before a step that would not fit. Where
+    # Slurm says when the job ends, that counts.
+    time_min: float | None = None
     links: int = 1  # jobs of a chain, head and successors; with requeue how often its one job may run
     requeue: bool = False  # one job that requeues itself, instead of a head job and `afterany` successors
     partition: str | None = None  # null here and below: the cluster's default
@@ -324,11 +328,7 @@ class ClusterConfig:
     def __post_init__(self) -> None:
         _one_of("cluster.kind", self.kind, ("local", "slurm"))
         _at_least("cluster", self, scoring_workers=1, links=1, nodes=1, gpus_per_node=0, cpus_per_task=1)
-        _at_least("cluster", self, startup_min=0, step_min=0, save_min=0)
-        for name in ("time_min", "mem_gb"):
-            found = getattr(self, name)
-            if found is not None and found <= 0:
-                raise ConfigError(f"cluster.{name}={found} is no amount; set cluster.{name} to a positive number.")
+        _at_least("cluster", self, time_min=0.1, mem_gb=0.1, startup_min=0, step_min=0, save_min=0)
         if self.kind == "slurm" and self.time_min is None:
             raise ConfigError("cluster.time_min is not set, but a job needs its limit; set cluster.time_min=720, say.")
 
@@ -463,6 +463,4 @@ def load(path: str | Path) -> Config:
 
 def save(config: Config, path: Path) -> None:
     """Writes the resolved configuration; what was there stays if there is no room."""
-    partial = path.with_name(f".{path.name}.partial")
-    OmegaConf.save(OmegaConf.create(asdict(config)), partial)
-    partial.replace(path)
+    durable.write_text(path, OmegaConf.to_yaml(OmegaConf.create(asdict(config))))
