@@ -14,7 +14,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sbatch", "sacctmgr")
+PROGRAMS = (
+    "setpriv",
+    "munged",
+    "mariadbd",
+    "mariadb-install-db",
+    "slurmdbd",
+    "slurmctld",
+    "slurmd",
+    "sbatch",
+    "sacctmgr",
+)
 PACKAGES = "slurm-wlm slurmdbd munge mariadb-server"
 ACCOUNT = "lab"
 PARTITION = "debug"
@@ -93,7 +103,7 @@ def _path() -> str:
 class SlurmCluster:
     """Slurm's daemons, from ``start`` to ``stop``; ``environment`` is what its commands need."""
 
-    def __init__(self, folder: Path, *, kill_wait_s: int = 3) -> None:
+    def __init__(self, folder: Path, *, kill_wait_s: int = 10) -> None:
         self.folder = folder
         self.environment = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": _path()}
         self._daemons: list[subprocess.Popen] = []
@@ -182,7 +192,7 @@ class SlurmCluster:
     def _daemon(self, program: str, *options: str) -> None:
         with (self.folder / f"{program}.out").open("w") as output:
             daemon = subprocess.Popen(
-                [program, *options],
+                ["setpriv", "--pdeathsig=TERM", program, *options],  # it ends with this process, however that ends
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -11,9 +11,9 @@ from ablation.cluster import slurm
 from ablation.cluster.jobs import later_jobs
 from ablation.composing import report_config_errors
 from ablation.training.chain import chain_dir, read_record
+from ablation.training.links import AUTOMATIC
 from ablation.training.supervisor import ChainResult, run_chain
 
-AUTOMATIC = "ABLATION_AUTOMATIC_LINK"  # set where nobody asked for this very job: it follows an earlier one by itself
 FAILED = 1
 
 
@@ -52,7 +52,7 @@ def _why_over(result: ChainResult, chain: Path) -> str:
     """Why the chain needs no further job by itself; empty when it does."""
     if result.ok:
         return f"{result.arm}-s{result.seed} is complete"
-    return getattr(read_record(chain), "given_up", "")
+    return read_record(chain).given_up
 
 
 def _cancel_later(chain: Path, why: str) -> None:

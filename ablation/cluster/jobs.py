@@ -1,11 +1,11 @@
 """The record of a chain's jobs: ``jobs.json`` and, beside it, ``jobs/`` with what they read and what they print."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ablation import durable
 from ablation.config import ConfigError
 
 
@@ -38,12 +38,8 @@ def read_submissions(chain: Path) -> list[Submission]:
 
 
 def write_submissions(chain: Path, submissions: Sequence[Submission]) -> None:
-    partial = chain / ".jobs.json.partial"
-    with partial.open("w") as file:
-        file.write(json.dumps([asdict(submission) for submission in submissions], indent=1) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(chain / "jobs.json")
+    content = json.dumps([asdict(submission) for submission in submissions], indent=1)
+    durable.write_text(chain / "jobs.json", content + "\n")
 
 
 def later_jobs(chain: Path, job: str) -> list[str]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ablation import metrics
 from ablation.chain_files import is_chain, read_tail
 from ablation.chain_state import pace
 from ablation.config import Config, ConfigError
 from ablation.training.chain import chain_dir
+from ablation.training.pace import CLOSING_S
 
 _ROWS = 100  # at the end of a history that are looked at
 
@@ -26,7 +28,7 @@ class Pace:
     @property
     def overhead_s(self) -> float:
         """Seconds of every link in which no step is made."""
-        return (self.startup_s or 0.0) + (self.save_s or 0.0)
+        return (self.startup_s or 0.0) + (self.save_s or 0.0) + CLOSING_S
 
     def steps_in(self, time_min: float) -> int | None:
         """Returns how many steps fit into a job of ``time_min`` minutes."""
@@ -46,8 +48,8 @@ def pace_of(config: Config) -> Pace:
         if step_s is not None:
             return Pace(
                 step_s,
-                _usual(rows, "time/startup", cluster.startup_min),
-                _usual(rows, "time/save", cluster.save_min),
+                _usual(rows, metrics.TIME_STARTUP, cluster.startup_min),
+                _usual(rows, metrics.TIME_SAVE, cluster.save_min),
                 f"measured in {folder.name}",
             )
     source = "unknown" if cluster.step_min is None else f"cluster.step_min={cluster.step_min:g}"
@@ -60,7 +62,7 @@ def refuse_short_time(config: Config, pace: Pace) -> None:
     needed_s = pace.overhead_s + (pace.step_s or 0.0)
     if time_min is None or time_min * 60 >= needed_s:
         return
-    parts = {"start-up": pace.startup_s, "one step": pace.step_s, "one save": pace.save_s}
+    parts = {"start-up": pace.startup_s, "one step": pace.step_s, "one save": pace.save_s, "closing": CLOSING_S}
     sums = " + ".join(f"{minutes(seconds)} ({name})" for name, seconds in parts.items() if seconds is not None)
     raise ConfigError(
         f"cluster.time_min={time_min:g} is too short for {config.chain_name}: {sums} = {minutes(needed_s)} min, so no "

@@ -17,9 +17,9 @@ from tests.e2e.test_spine import weights
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
-STEPS = 26  # more than a job of one minute makes
+STEPS = 22  # more than a job of one minute makes after those that are cut before it
 SWEEP = ("-m", "reward=shaped", "seed=0", f"chain.steps={STEPS}")
-SUBMITTED = ("cluster=slurm", "study=cut", "cluster.time_min=1", "cluster.links=3", "cluster.account=lab")
+SUBMITTED = ("cluster=slurm", "study=cut", "cluster.account=lab", "cluster.links=2")
 
 
 def jobs_of(chain: Path) -> list[list[str]]:
@@ -46,33 +46,34 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(site: Site) -> Story:
-    """A chain whose first three jobs are cancelled, killed, and cut by their wall time; the rest is left alone."""
+    """A chain whose first job is cancelled, the second killed, the third cut by its time; the rest is left alone."""
     cluster, chain, printed = site.cluster, site.cwd / "runs" / "cut" / "shaped-s0", {}
     undisturbed = site.start(*SWEEP, "study=undisturbed")
 
-    def type_again(when: str) -> None:
-        ended = site.type(*SWEEP, *SUBMITTED)
+    def type_again(when: str, time_min: int = 30) -> None:
+        ended = site.type(*SWEEP, *SUBMITTED, f"cluster.time_min={time_min}")
         assert ended.returncode == 0, ended.stdout + ended.stderr
         printed[when] = ended.stdout
 
-    def ended(job: str) -> bool:
-        return cluster.run("squeue", "--noheader", f"--jobs={job},{job}") == ""
+    def all_ended() -> bool:
+        jobs = ",".join(jobs_of(chain)[-1])
+        return cluster.run("squeue", "--noheader", f"--jobs={jobs}") == ""
 
     type_again("at first")
-    head, _, third = jobs_of(chain)[0]
     type_again("while they wait or run")
     wait_until(lambda: logged_steps(chain) >= 3)
-    cluster.run("scancel", head)
+    cluster.run("scancel", jobs_of(chain)[0][0])
     wait_until(lambda: len(record(chain)["links"]) == 2)
     before = logged_steps(chain)
     wait_until(lambda: logged_steps(chain) >= before + 3)
     os.kill(record(chain)["links"][1]["pid"], signal.SIGKILL)
-    wait_until(lambda: ended(third), 300)
-    for _ in range(6):
-        if record(chain)["status"] == "complete":
-            break
-        type_again("after they ended")
-        wait_until(lambda: all(map(ended, jobs_of(chain)[-1])), 400)
+    wait_until(all_ended)
+    type_again("after they ended", time_min=1)
+    wait_until(lambda: len(record(chain)["links"]) == 4, 300)
+    cluster.run("scancel", jobs_of(chain)[1][1])
+    wait_until(all_ended)
+    type_again("for the rest")
+    wait_until(all_ended, 300)
     type_again("at last")
     assert undisturbed.wait(300) == 0
     states = cluster.states([job for jobs in jobs_of(chain) for job in jobs])
@@ -89,21 +90,21 @@ def test_a_chain_of_cancelled_killed_and_timed_out_jobs_equals_an_undisturbed_on
 
 @pytest.mark.training
 def test_jobs_ended_as_they_were_made_to(story: Story):
-    head, second, third = jobs_of(story.chain)[0]
-    assert story.states[head].startswith("CANCELLED")
-    assert story.states[second] == "FAILED"
+    (cancelled, killed), (timed, _), _ = jobs_of(story.chain)
     links = record(story.chain)["links"]
-    # The third is cut by Slurm, or ends by itself before Slurm would cut it.
-    assert story.states[third] in ("TIMEOUT", "COMPLETED")
-    assert links[2]["first_step"] < links[2]["last_step"] < STEPS
-    assert len(links) >= 4
+    assert story.states[cancelled].startswith("CANCELLED")
+    assert story.states[killed] == "FAILED"
+    # It ends by itself before Slurm would cut it; on a machine that needs a minute for its start Slurm does.
+    assert story.states[timed] in ("COMPLETED", "TIMEOUT")
+    assert (links[2]["last_step"] or 0) < STEPS
+    assert len(links) == 5
 
 
 @pytest.mark.training
 def test_a_command_submits_only_what_is_neither_waiting_nor_done(story: Story):
-    first, *_, again = jobs_of(story.chain)
-    assert "3 jobs submitted for 1 of 1 chains." in story.printed["at first"]
-    assert f"{first[0]}-{first[2]} (3)" in story.printed["at first"]
+    first, again, _ = jobs_of(story.chain)
+    assert "2 jobs submitted for 1 of 1 chains." in story.printed["at first"]
+    assert f"{first[0]}-{first[1]} (2)" in story.printed["at first"]
     assert "already queued: " in story.printed["while they wait or run"]
     assert "Nothing to submit." in story.printed["while they wait or run"]
     assert (
@@ -114,12 +115,9 @@ def test_a_command_submits_only_what_is_neither_waiting_nor_done(story: Story):
 
 @pytest.mark.training
 def test_the_job_that_completes_a_chain_cancels_those_that_follow_it(story: Story):
-    last = jobs_of(story.chain)[-1]
-    finishing = next(job for job in last if "shaped-s0 is complete" in output(story.chain, job))
-    later = last[last.index(finishing) + 1 :]
-    assert story.states[finishing] == "COMPLETED"
-    assert all(story.states[job].startswith("CANCELLED") for job in later)
-    assert not later or f"jobs {', '.join(later)} are cancelled." in output(story.chain, finishing)
+    finishing, later = jobs_of(story.chain)[-1]
+    assert (story.states[finishing], story.states[later]) == ("COMPLETED", "CANCELLED by 0")
+    assert f"shaped-s0 is complete: jobs {later} are cancelled." in output(story.chain, finishing)
 
 
 @pytest.mark.parametrize(
