@@ -142,6 +142,8 @@ def _sentence(error: Exception) -> str:
         advice = f"did you mean {group}={close[0]}?" if close else f"type {group}= and one of them."
         return f"{group}={option} is not an option, expected one of {', '.join(available)}; {advice}"
     unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown and unknown[1] in _known_keys():
+        return f"{unknown[1]} takes further keys one by one; type +{unknown[1]}.NAME=VALUE."
     if unknown:
         close = difflib.get_close_matches(unknown[1], _known_keys(), n=1, cutoff=0.5)
         advice = f"did you mean {close[0]}?" if close else "type `python -m ablation.run --cfg job` for the keys."

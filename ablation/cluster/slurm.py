@@ -11,8 +11,8 @@ from ablation.config import ConfigError
 _TIMEOUT_S = 60
 # Words in a refusal of sbatch, what they are about, and what lists the values that it takes.
 _ADVICE = (
+    ("account", "cluster.account=…", "sacctmgr show associations user=$USER"),  # its message names partitions too
     ("partition", "cluster.partition=…", "sinfo --summarize"),
-    ("account", "cluster.account=…", "sacctmgr show associations user=$USER"),
     ("qos", "cluster.qos=…", "sacctmgr show qos"),
     ("time limit", "a lower cluster.time_min=…", "sinfo"),
     ("gres", "cluster.gres=… or cluster.gpus_per_node=…", "sinfo --format='%P %G'"),

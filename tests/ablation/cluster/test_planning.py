@@ -8,6 +8,7 @@ from ablation.cluster.pace import Pace, pace_of, refuse_short_time, too_few_link
 from ablation.cluster.planning import plan_chain, plan_text
 from ablation.composing import compose_config
 from ablation.config import Config, ConfigError
+from tests.conftest import command
 
 
 def chain(tmp_path: Path, *overrides: str) -> Config:
@@ -107,3 +108,13 @@ def test_gpus_are_counted_from_either_key(gres: str | None, per_node: int | None
     cluster = compose_config(["cluster=slurm", "cluster.nodes=2"]).cluster
     cluster.gres, cluster.gpus_per_node = gres, per_node
     assert cluster.gpus == gpus
+
+
+def test_further_options_are_typed_one_by_one(tmp_path: Path):
+    typed = ("ablation.run", "cluster=slurm", "plan=true", "cluster.step_min=1")
+    refused = command(*typed, "cluster.sbatch={hold: true}", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "type +cluster.sbatch.NAME=VALUE" in refused.stderr
+    planned = command(*typed, "+cluster.sbatch.hold=true", cwd=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    assert "binary  0     0/80   1     1.3" in planned.stdout

@@ -125,7 +125,6 @@ def test_the_job_that_completes_a_chain_cancels_those_that_follow_it(story: Stor
     [
         ("cluster.partition=gpus", "invalid partition specified: gpus", "set cluster.partition=… (`sinfo"),
         ("cluster.account=nobody", "Invalid account or account/partition combination", "set cluster.account=…"),
-        ("cluster.cpus_per_task=64", "configuration is not available", "what one node has"),
     ],
 )
 def test_a_refusal_of_slurm_is_kept_in_one_sentence(site: Site, override: str, message: str, advice: str):
@@ -140,7 +139,7 @@ def test_a_refusal_of_slurm_is_kept_in_one_sentence(site: Site, override: str, m
 
 def test_a_run_folder_that_the_nodes_do_not_see_is_named_by_the_next_command(site: Site):
     arguments = ("reward=shaped", "study=unshared", "cluster=slurm", "cluster.links=1", "runs_dir=local")
-    ended = site.type(*arguments, "cluster.sbatch={hold: true}")
+    ended = site.type(*arguments, "+cluster.sbatch.hold=true")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     chain = site.cwd / "local" / "unshared" / "shaped-s0"
     ((job,),) = jobs_of(chain)
