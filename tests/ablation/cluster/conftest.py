@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -32,18 +33,23 @@ class Site:
 
     def type(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         around = {**self.cluster.environment, **environment}
-        return command("ablation.run", *self.arguments, *arguments, cwd=self.cwd, **around)
+        return command(*self._line(arguments), cwd=self.cwd, **around)
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Starts a command beside the test."""
         return subprocess.Popen(
-            [sys.executable, "-m", "ablation.run", *self.arguments, *arguments],
+            [sys.executable, "-m", *self._line(arguments)],
             cwd=self.cwd,
             env=environment_of(**self.cluster.environment),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def _line(self, arguments: Sequence[str]) -> list[str]:
+        """What a test types comes last, where it wins; Hydra wants its flag before all keys."""
+        flags, keys = ([one for one in arguments if (one == "-m") == is_flag] for is_flag in (True, False))
+        return ["ablation.run", *flags, *self.arguments, *keys]
 
 
 @pytest.fixture(scope="session")

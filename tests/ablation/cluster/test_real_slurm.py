@@ -176,6 +176,23 @@ def test_an_offline_job_trains_what_was_downloaded_for_it_and_requeues_itself(si
     assert "this job requeues itself, 1 more times at most" in output(chain, job)
 
 
+@pytest.mark.training
+def test_a_chain_that_fails_twice_at_the_same_step_cancels_its_further_jobs_and_says_why(site: Site):
+    chain = site.cwd / "runs" / "hopeless" / "shaped-s0"
+    chain.mkdir(parents=True)
+    (chain / "checkpoints").write_text("a file where a folder must be")
+    ended = site.type("reward=shaped", "study=hopeless", "cluster=slurm", "cluster.links=4", "cluster.time_min=30")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (jobs,) = jobs_of(chain)
+    listed = f"--jobs={','.join(jobs)}"
+    wait_until(lambda: site.cluster.run("squeue", "--noheader", listed) == "")
+    states = site.cluster.states(jobs)
+    assert [states[job].split()[0] for job in jobs] == ["FAILED", "FAILED", "CANCELLED", "CANCELLED"]
+    assert len(record(chain)["links"]) == 2
+    why = "links 0 and 1 both failed after step"
+    assert re.search(f"{why}.*: jobs {jobs[2]}, {jobs[3]} are cancelled", output(chain, jobs[1]))
+
+
 def test_without_slurm_the_command_says_what_to_load(site: Site):
     ended = site.type("reward=shaped", "cluster=slurm", "study=none", PATH="/nonexistent")
     assert ended.returncode == 2

@@ -41,7 +41,7 @@ def hub_of(files: Mapping[str, bytes], kind: str = "datasets") -> Iterator[Hub]:
                 self._answer(json.dumps(listed).encode())
             elif (name := _file_of(path, f"{root}resolve/")) in files and name not in hub.broken:
                 self._answer(files[name], ETag=f'"{_oid(files[name])}"')
-            elif path.startswith(root):
+            elif path.startswith((root, *(f"{api}/tree/{name}/" for name in REVISIONS))):  # no such file or folder
                 self._answer(b"{}", 404, **{"X-Error-Code": "EntryNotFound"})
             else:
                 known = path.startswith(f"{api}/")
