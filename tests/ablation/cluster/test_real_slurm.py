@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +12,21 @@ import pytest
 
 from tests.ablation.cluster.conftest import Site
 from tests.ablation.tasks.hub_server import REPO, hub_of
-from tests.e2e.commands import logged_steps, wait_until
+from tests.e2e import commands
+from tests.e2e.commands import logged_steps
 from tests.e2e.test_interruptions import deterministic_history
 from tests.e2e.test_spine import weights
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
+PATIENCE_S = 400  # a busy machine takes a minute for a start
 STEPS = 22  # more than a job of one minute makes after those that are cut before it
 SWEEP = ("-m", "reward=shaped", "seed=0", f"chain.steps={STEPS}")
 SUBMITTED = ("cluster=slurm", "study=cut", "cluster.account=lab", "cluster.links=2")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    commands.wait_until(condition, PATIENCE_S)
 
 
 def jobs_of(chain: Path) -> list[list[str]]:
@@ -69,13 +76,13 @@ def story(site: Site) -> Story:
     os.kill(record(chain)["links"][1]["pid"], signal.SIGKILL)
     wait_until(all_ended)
     type_again("after they ended", time_min=1)
-    wait_until(lambda: len(record(chain)["links"]) == 4, 300)
+    wait_until(lambda: len(record(chain)["links"]) == 4)
     cluster.run("scancel", jobs_of(chain)[1][1])
     wait_until(all_ended)
     type_again("for the rest")
-    wait_until(all_ended, 300)
+    wait_until(all_ended)
     type_again("at last")
-    assert undisturbed.wait(300) == 0
+    assert undisturbed.wait(PATIENCE_S) == 0
     states = cluster.states([job for jobs in jobs_of(chain) for job in jobs])
     return Story(chain, site.cwd / "runs" / "undisturbed" / "shaped-s0", states, printed)
 
