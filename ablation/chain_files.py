@@ -4,14 +4,16 @@ For commands that must start at once, also on a login node: no framework is impo
 a sentence in ``problems``, and the rest is returned.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ablation import metrics
 
+LEASE = ".lease"  # in a chain's folder; its process touches it every few seconds
 RECENT = 10  # rows at the end of a history that are looked at
 _BLOCK = 32 * 1024  # bytes that are read first: ten rows of some 1.6 kB and to spare
 _SAID = {"study": str, "arm": str, "seed": int, "status": str, "steps": int, "links": list}
@@ -37,6 +39,7 @@ class RecordSeen(NamedTuple):
     status: str  # of ablation.training.chain.Status; empty when unknown
     steps: int | None
     command: str
+    given_up: bool  # no link follows by itself any more
     links: tuple[LinkSeen, ...]
 
 
@@ -88,6 +91,15 @@ def read_tail(history: Path, problems: list[str], lines: int = RECENT) -> Tail:
     return Tail(tuple(row for row in rows if row is not None), unreadable)
 
 
+def last_written(paths: Iterable[Path]) -> float | None:
+    """Returns when the latest of files was written (Unix time); None when there is none."""
+    written = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            written.append(path.stat().st_mtime)
+    return max(written, default=None)
+
+
 def end_of(path: Path, size: int) -> str:
     """Returns the last ``size`` bytes of a text file; nothing when it cannot be read."""
     try:
@@ -130,6 +142,7 @@ def _record(folder: Path, content: Mapping[str, Any]) -> RecordSeen:
         status=_text(content.get("status")) or "",
         steps=_whole(content.get("steps")),
         command=_text(content.get("command")) or "",
+        given_up=bool(content.get("given_up")),
         links=tuple(_link(item) for item in links if isinstance(item, dict)) if isinstance(links, list) else (),
     )
 

@@ -1,6 +1,5 @@
 """How one chain stands: whether it runs, how fast, until when, and what happened to it last."""
 
-import contextlib
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation import metrics
-from ablation.chain_files import LinkSeen, RecordSeen, Tail, end_of, read_record, read_tail
+from ablation.chain_files import LEASE, LinkSeen, RecordSeen, Tail, end_of, last_written, read_record, read_tail
 from ablation.printing import last_error, span
 
 # What chain.json says, in the words of this command.
@@ -25,6 +24,7 @@ WORDS = {
 _PATIENCE_S = 300.0
 _PATIENCE_STEPS = 3
 _CLOCKS_DIFFER_S = 60.0  # at most, about when a process began
+_BEATS_S = 120.0  # since a lease was touched, until which its holder is believed alive from any machine
 _LOG_END = 16 * 1024  # bytes of a log in which an error is looked for
 
 
@@ -58,8 +58,8 @@ class ChainState:
 def read_chain(folder: Path, *, now_s: float, host: str) -> ChainState:
     """Returns how the chain in ``folder`` stands at ``now_s`` (Unix time), seen from the machine ``host``.
 
-    "running" is believed when the supervisor lives on this machine, or when a chain on another machine wrote
-    something lately; such a chain that did not is "silent".
+    "running" is believed when the supervisor lives on this machine, or on another one keeps its lease alive; where
+    there is no lease, when the chain wrote something lately. Such a chain that did not is "silent".
     """
     problems: list[str] = []
     record = read_record(folder, problems)
@@ -68,7 +68,8 @@ def read_chain(folder: Path, *, now_s: float, host: str) -> ChainState:
     rate = pace(tail.rows)
     link = record.links[-1] if record.links else None
     silent_s = _silence(folder, link, now_s) if link and link.end is None else None
-    status = _status(record, silent_s, rate, host)
+    beat_s = last_written([folder / LEASE]) if link else None
+    status = _status(record, silent_s, None if beat_s is None else now_s - beat_s, rate, host)
     step = last.get(metrics.STEP, None if tail.unreadable else 0)
     left = None if record.steps is None or step is None else max(record.steps - step, 0)
     return ChainState(
@@ -103,29 +104,36 @@ def pace(rows: Sequence[Mapping[str, Any]]) -> float | None:
     return statistics.median(seconds) if seconds else None
 
 
-def _status(record: RecordSeen, silent_s: float | None, rate: float | None, host: str) -> str:
+def _status(record: RecordSeen, silent_s: float | None, beat_ago_s: float | None, rate: float | None, host: str) -> str:
     said = WORDS.get(record.status, "unreadable")
     if said != "running":
         return said
     if not record.links:
         return "unreadable"
     link = record.links[-1]
+    beats = beat_ago_s is not None and beat_ago_s <= _BEATS_S
     started_s = _unix(link.start)
-    lives = _lives(link.pid, started_s) if link.host == host and link.pid and started_s else None
+    lives = _lives(link.pid, None if beats else started_s) if link.host == host and link.pid and started_s else None
     if lives is not None:
         return "running" if lives else "interrupted"
+    if beat_ago_s is not None:
+        return "running" if beats else "silent"
     patience_s = max(_PATIENCE_S, _PATIENCE_STEPS * (rate or 0.0))
     return "running" if silent_s is not None and silent_s <= patience_s else "silent"
 
 
-def _lives(pid: int, started_s: float) -> bool | None:
-    """Whether the process that had ``pid`` at ``started_s`` still runs; None when the system does not tell."""
+def _lives(pid: int, started_s: float | None) -> bool | None:
+    """Whether the process that had ``pid`` at ``started_s`` still runs; None when the system does not tell.
+
+    Without ``started_s`` any process of that number is it: clocks that jumped may say otherwise.
+    """
     import psutil  # as long to import as all the rest, and needed only for chains of this machine
 
     try:
         process = psutil.Process(pid)
         # A younger process got the number of one that is gone.
-        return process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= started_s + _CLOCKS_DIFFER_S
+        ours = started_s is None or process.create_time() <= started_s + _CLOCKS_DIFFER_S
+        return ours and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
@@ -134,11 +142,8 @@ def _lives(pid: int, started_s: float) -> bool | None:
 
 def _silence(folder: Path, link: LinkSeen, now_s: float) -> float | None:
     """Seconds since the chain's record, its history or the link's log was written."""
-    written = []
-    for path in (folder / "chain.json", folder / "history.jsonl", _log(folder, link)):
-        with contextlib.suppress(OSError):
-            written.append(path.stat().st_mtime)
-    return max(now_s - max(written), 0.0) if written else None
+    written_s = last_written([folder / "chain.json", folder / "history.jsonl", _log(folder, link)])
+    return None if written_s is None else max(now_s - written_s, 0.0)
 
 
 def _event(folder: Path, status: str, record: RecordSeen, tail: Tail, silent_s: float | None, now_s: float) -> str:
@@ -149,7 +154,8 @@ def _event(folder: Path, status: str, record: RecordSeen, tail: Tail, silent_s: 
     if link.end is not None:
         when = f" {span(now_s - ended_s)} ago" if ended_s else ""
         why = f": {link.cause}" if link.cause not in (None, record.status) else ""
-        return f"link {link.link} {record.status}{when}{why}"
+        alone = "; no link follows by itself" if record.given_up else ""
+        return f"link {link.link} {record.status}{when}{why}{alone}"
     wrote = f"wrote {span(silent_s or 0)} ago"
     if status == "interrupted":
         error = last_error(end_of(_log(folder, link), _LOG_END))

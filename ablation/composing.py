@@ -90,8 +90,17 @@ def typed_command() -> str:
     """Returns the command that makes this job, with the rest of its sweep."""
     overrides = _sweep_overrides()
     if overrides:
-        return f"python -m ablation.run -m {shlex.join(overrides)}"
+        return _sweep_command(overrides)
     return f"python -m ablation.run {shlex.join(HydraConfig.get().overrides.task)}".rstrip()
+
+
+def sweep_command(hydra_config: DictConfig) -> str:
+    """Returns the command that makes a sweep, with what its experiment adds."""
+    return _sweep_command(_swept(hydra_config))
+
+
+def _sweep_command(overrides: Sequence[str]) -> str:
+    return f"python -m ablation.run -m {shlex.join(overrides)}"
 
 
 def _swept(hydra_config: DictConfig) -> list[str]:
@@ -133,6 +142,8 @@ def _sentence(error: Exception) -> str:
         advice = f"did you mean {group}={close[0]}?" if close else f"type {group}= and one of them."
         return f"{group}={option} is not an option, expected one of {', '.join(available)}; {advice}"
     unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown and unknown[1] in _known_keys():
+        return f"{unknown[1]} takes further keys one by one; type +{unknown[1]}.NAME=VALUE."
     if unknown:
         close = difflib.get_close_matches(unknown[1], _known_keys(), n=1, cutoff=0.5)
         advice = f"did you mean {close[0]}?" if close else "type `python -m ablation.run --cfg job` for the keys."

@@ -18,6 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ablation import durable
+
 EXECUTION = {"execution": True}
 LATER = {"later": True}
 LOSS_TYPES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "vespo")  # of TRL 1.16, with no other setting
@@ -296,11 +298,45 @@ class GenerationConfig:
 
 @dataclass
 class ClusterConfig:
+    """Where chains run. All but ``scoring_workers`` and ``time_min`` is for ``kind: slurm``."""
+
+    kind: str = "local"  # local | slurm
     # Processes that execute candidates, for each chain; null: the cores of a chain that training leaves.
     scoring_workers: int | None = None
+    # Wall minutes of one link; null: no limit. It ends, with its state saved, before a step that would not fit. Where
+    # Slurm says when the job ends, that counts.
+    time_min: float | None = None
+    links: int = 1  # jobs of a chain, head and successors; with requeue how often its one job may run
+    requeue: bool = False  # one job that requeues itself, instead of a head job and `afterany` successors
+    partition: str | None = None  # null here and below: the cluster's default
+    account: str | None = None
+    qos: str | None = None
+    nodes: int = 1
+    gpus_per_node: int | None = None
+    gres: str | None = None  # as gpu:a100:4, where a cluster wants that instead of gpus_per_node
+    cpus_per_task: int | None = None
+    mem_gb: float | None = None  # of each node
+    container: str | None = None  # typed before python in the job, as `apptainer exec --nv image.sif`
+    setup: list[str] = field(default_factory=list)  # lines of shell before it, as `module load cuda`
+    env: dict[str, str] = field(default_factory=dict)  # environment variables of the job
+    sbatch: dict[str, Any] = field(default_factory=dict)  # further options of sbatch by their long name
+    # What planning assumes until an earlier link has shown it, in minutes; null: unknown.
+    startup_min: float | None = None  # from the job's begin to its first step
+    step_min: float | None = None
+    save_min: float | None = None  # one full state
 
     def __post_init__(self) -> None:
-        _at_least("cluster", self, scoring_workers=1)
+        _one_of("cluster.kind", self.kind, ("local", "slurm"))
+        _at_least("cluster", self, scoring_workers=1, links=1, nodes=1, gpus_per_node=0, cpus_per_task=1)
+        _at_least("cluster", self, time_min=0.1, mem_gb=0.1, startup_min=0, step_min=0, save_min=0)
+        if self.kind == "slurm" and self.time_min is None:
+            raise ConfigError("cluster.time_min is not set, but a job needs its limit; set cluster.time_min=720, say.")
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs one job of a chain takes."""
+        of_gres = re.search(r"gpu(?::[^:,\d][^:,]*)?(?::(\d+))?(?:,|$)", self.gres or "")
+        return self.nodes * (self.gpus_per_node or (int(of_gres[1] or 1) if of_gres else 0))
 
 
 @dataclass
@@ -336,6 +372,7 @@ class Config:
     scoring: ScoringConfig
     tracking: TrackingConfig
     runs_dir: str = "runs"
+    plan: bool = False  # say what the study will take instead of training or submitting it
     arm: str | None = None  # short name; null: the reward's name and the other scientific keys that are swept
 
     def __post_init__(self) -> None:
@@ -426,6 +463,4 @@ def load(path: str | Path) -> Config:
 
 def save(config: Config, path: Path) -> None:
     """Writes the resolved configuration; what was there stays if there is no room."""
-    partial = path.with_name(f".{path.name}.partial")
-    OmegaConf.save(OmegaConf.create(asdict(config)), partial)
-    partial.replace(path)
+    durable.write_text(path, OmegaConf.to_yaml(OmegaConf.create(asdict(config))))

@@ -31,6 +31,8 @@ TIME_SCORE = "time/score"  # seconds
 TIME_UPDATE = "time/update"  # seconds: everything of the step but generating and scoring
 TIME_STEP = "time/step"  # seconds
 TIME_BETWEEN = "time/between"  # seconds from the previous step's end to this one's begin: saving, logging
+TIME_SAVE = "time/save"  # seconds of saving after the step before: candidate, rollouts, state; null where none was
+TIME_STARTUP = "time/startup"  # seconds from the supervisor's start to the link's first step; null after it
 PEAK_MEMORY_MB = "system/peak_memory_mb"  # peak resident memory of the training process
 
 TRL_PREFIX = "train/"  # what TRL logs, under its own names

@@ -1,11 +1,16 @@
-"""``python -m ablation.run``: train one chain, or with ``-m`` one for every arm and seed of a sweep."""
+"""``python -m ablation.run``: train one chain, or with ``-m`` one for every arm and seed of a sweep.
+
+``cluster=slurm`` submits them instead, ``plan=true`` says what they will take.
+"""
 
 import os
+import sys
 
 import hydra
 from omegaconf import DictConfig
 
 from ablation import sweep
+from ablation.cluster.command import without_training
 from ablation.composing import CONF_DIR, chain_config, report_config_errors, typed_command
 from ablation.training.base_model import ensure_base_model
 from ablation.training.supervisor import run_chain
@@ -13,10 +18,14 @@ from ablation.training.supervisor import run_chain
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="config")
 def app(composed: DictConfig) -> None:
-    """Composes, validates, and supervises the chain in a child process."""
+    """Composes, validates, and supervises the chain in a child process; or plans or submits it."""
     with sweep.recording() as outcome:
         config = chain_config(composed)
         outcome.begin(config)
+        said = without_training([config], typed_command())
+        if said is not None:
+            print(said, flush=True)
+            sys.exit()
         ensure_base_model(config)
         outcome.end(run_chain(config, typed_command()))
 

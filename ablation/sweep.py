@@ -1,4 +1,7 @@
-"""What surrounds the chains of one command: checking all of them first, the table of results last."""
+"""What surrounds the chains of one command: checking all of them first, the table of results last.
+
+Chains that are to be planned or submitted are so here, all at once, and no job of the sweep is ever launched.
+"""
 
 import contextlib
 import json
@@ -15,7 +18,8 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ablation.composing import report_config_errors, sweep_configs
+from ablation.cluster.command import without_training
+from ablation.composing import report_config_errors, sweep_command, sweep_configs
 from ablation.config import Config, ConfigError
 from ablation.printing import score, table
 from ablation.training.asking import how_asked
@@ -28,7 +32,10 @@ FAILED = 1  # exit code of a command of which some chain did not end well
 
 
 class SweepCallback(Callback):
-    """Refuses a sweep of which one chain cannot run, builds base models, and prints the table of all chains."""
+    """Refuses a sweep of which one chain cannot run, builds base models, and prints the table of all chains.
+
+    A sweep that is planned or submitted ends here.
+    """
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         # Hydra turns exceptions of callbacks into warnings, so this one leaves by SystemExit.
@@ -44,6 +51,10 @@ class SweepCallback(Callback):
                     "alone, each value once."
                 )
             print(f"study {configs[0].study}: {len(names)} chains: {', '.join(names)}", flush=True)
+            said = without_training(configs, sweep_command(config.hydra))
+            if said is not None:
+                print(said, flush=True)
+                sys.exit()
             for chain in configs:
                 ensure_base_model(chain)
                 how_asked(chain)

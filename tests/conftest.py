@@ -4,9 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.slurm_cluster import SlurmCluster, missing, running_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 # Enough pre-training for completions that pass a test now and then, in seconds.
@@ -27,6 +31,19 @@ def chromium() -> str:
             pytest.fail("Chromium is required here and was not found; install Debian's package chromium.")
         pytest.skip("Chromium is not installed (Debian's package chromium)")
     return program
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[SlurmCluster]:
+    """A real Slurm, ended afterwards; a skip where it cannot run, a failure where ABLATION_REQUIRE names it."""
+    why = missing()
+    if why:
+        if "slurm" in os.environ.get("ABLATION_REQUIRE", "").split(","):
+            pytest.fail(f"Slurm is required here, but {why}.")
+        pytest.skip(f"Slurm cannot run here: {why}")
+    # Sockets have short names: not below pytest's own folder, which is long.
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, running_cluster(Path(folder)) as cluster:
+        yield cluster
 
 
 def command(*arguments: str, cwd: Path, timeout: float = 400, **environment: str) -> subprocess.CompletedProcess:

@@ -1,9 +1,6 @@
 """A chain's folder: which scientific configuration it belongs to, and the record of its links."""
 
-import inspect
 import json
-import os
-import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -11,9 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ablation import config as configuration
+from ablation import durable
 from ablation.config import Config, ConfigError
-from ablation.provenance import origin, package_versions, provenance, tasks_origin
-from ablation.scoring.rewards import REWARDS
 from ablation.tasks.load import TaskSplits
 from ablation.tasks.membership import differences
 from ablation.tasks.prompt_lengths import Asked
@@ -27,7 +23,7 @@ STOPPED = 3  # exit code of a link that was asked to stop, and saved its state
 
 @dataclass
 class LinkRecord:
-    """One process of the chain. ``end`` and ``cause`` stay null when it was killed with its supervisor."""
+    """One process of the chain. ``end`` and ``cause`` are null while it runs, and until somebody finds it dead."""
 
     link: int
     start: str  # ISO 8601, UTC
@@ -40,6 +36,14 @@ class LinkRecord:
     cause: str | None = None
     first_step: int | None = None
     last_step: int | None = None
+    saved_step: int | None = None  # of the newest state when it ended
+    status: str = ""  # how it ended: complete | stopped | failed; empty before, and in old records
+    automatic: bool = False  # nobody typed it: a successor or a requeued job
+
+    @property
+    def reached(self) -> int:
+        """The last step that it made, or began after."""
+        return self.last_step or self.saved_step or 0
 
 
 @dataclass
@@ -61,6 +65,7 @@ class ChainRecord:
     origins: dict[str, str] = field(default_factory=dict)  # where "base" and "tasks" are from; empty in old records
     audit: dict[str, Any] = field(default_factory=dict)  # `ablation.tasks.audited.Audited`; empty in old records
     prompts: dict[str, Any] = field(default_factory=dict)  # `ablation.tasks.prompt_lengths.Asked`; empty in old records
+    given_up: str = ""  # why no link follows by itself any more; a person's command clears it
     links: list[LinkRecord] = field(default_factory=list)
 
 
@@ -148,33 +153,7 @@ def read_record(folder: Path) -> ChainRecord:
 
 
 def write_record(folder: Path, record: ChainRecord) -> None:
-    partial = folder / ".chain.json.partial"
-    with partial.open("w") as file:
-        file.write(json.dumps(asdict(record), indent=1) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(folder / "chain.json")
-
-
-def begin_link(config: Config, record: ChainRecord) -> LinkRecord:
-    """Adds the next link to ``record`` and closes a previous one that never could."""
-    if record.links and record.links[-1].end is None:
-        record.links[-1].cause = "killed with its supervisor"
-    link = LinkRecord(
-        link=len(record.links),
-        start=now(),
-        pid=os.getpid(),
-        host=socket.gethostname(),
-        execution=config.execution(),
-        versions=package_versions(),
-        provenance=asdict(provenance()),
-    )
-    record.links.append(link)
-    record.reward_text = inspect.getdoc(REWARDS[config.reward.name]) or ""
-    record.origins = {"base": origin(config.model.path), "tasks": tasks_origin(config.tasks.path)}
-    record.steps = config.chain.steps
-    record.status = "running"
-    return link
+    durable.write_text(folder / "chain.json", json.dumps(asdict(record), indent=1) + "\n")
 
 
 def history_steps(folder: Path, link: int) -> list[int]:

@@ -6,13 +6,16 @@ files and is verified before it counts.
 """
 
 import errno
+import fnmatch
 import hashlib
 import json
 import logging
-import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from ablation import durable
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +24,10 @@ STATES_KEPT = 2
 _NO_ROOM = ("No space left", "unexpected pos")
 _MANIFEST = "manifest.json"
 _PREFIX = "checkpoint-"
+_ASIDE = "bad-"
+_LEFTOVER = re.compile(rf"\.{_PREFIX}\d+\.(partial|replaced)")
+# What a state must hold, whatever its manifest says: without one of them the trainer resumes and diverges.
+_STATE_FILES = ("trainer_state.json", "optimizer*", "scheduler.pt", "rng_state*.pth", "*model*")
 
 
 class DiskFullError(OSError):
@@ -37,7 +44,7 @@ def write_folder(final: Path, write: Callable[[Path], None]) -> None:
     staging.mkdir(parents=True)
     try:
         write(staging)
-        _flush(staging)
+        durable.sync_tree(staging)
     except Exception as error:
         shutil.rmtree(staging, ignore_errors=True)
         if _is_disk_full(error):
@@ -51,7 +58,7 @@ def write_folder(final: Path, write: Callable[[Path], None]) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
     if final.exists():
         final.rename(replaced)
-    staging.rename(final)
+    durable.move(staging, final)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
@@ -65,11 +72,19 @@ def _is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
-def _flush(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+def drop_leftovers(folder: Path) -> None:
+    """Removes what a killed link left of checkpoints that it was writing or removing."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _LEFTOVER.fullmatch(path.name):
+            shutil.rmtree(path)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a checkpoint, which nobody sees half removed."""
+    hidden = folder.with_name(f".{folder.name}.replaced")
+    shutil.rmtree(hidden, ignore_errors=True)
+    folder.rename(hidden)
+    shutil.rmtree(hidden)
 
 
 def candidate_dir(chain_dir: Path, step: int) -> Path:
@@ -80,7 +95,7 @@ def drop_candidates(chain_dir: Path, first_step: int) -> None:
     """Removes the candidates from ``first_step`` on: of a branch that a link abandoned, or to be written anew."""
     for step in saved_steps(chain_dir / "checkpoints"):
         if step >= first_step:
-            shutil.rmtree(candidate_dir(chain_dir, step))
+            _remove(candidate_dir(chain_dir, step))
 
 
 def saved_steps(folder: Path) -> list[int]:
@@ -92,15 +107,24 @@ def saved_steps(folder: Path) -> list[int]:
 
 
 def write_state(resume_dir: Path, step: int, write: Callable[[Path], None]) -> None:
-    """Writes the full state after ``step`` and drops all but the newest ``STATES_KEPT``."""
+    """Writes the full state after ``step`` and drops all but the newest ``STATES_KEPT``, bad ones too.
+
+    Raises RuntimeError, with the states as they were, when ``write`` leaves out what a state must hold.
+    """
 
     def write_with_manifest(folder: Path) -> None:
         write(folder)
+        lacking = _lacking(path.name for path in folder.iterdir())
+        if lacking:
+            raise RuntimeError(f"the state after step {step} was written without {lacking}; expected all of it")
         (folder / _MANIFEST).write_text(json.dumps(_fingerprints(folder), indent=1, sort_keys=True))
 
     write_folder(resume_dir / f"{_PREFIX}{step}", write_with_manifest)
     for old in saved_steps(resume_dir)[:-STATES_KEPT]:
-        shutil.rmtree(resume_dir / f"{_PREFIX}{old}")
+        _remove(resume_dir / f"{_PREFIX}{old}")
+    for aside in resume_dir.glob(f"{_ASIDE}{_PREFIX}*"):
+        log.info("%s is removed: a newer state is valid.", aside)
+        shutil.rmtree(aside)
 
 
 def latest_state(resume_dir: Path) -> tuple[int, Path] | None:
@@ -110,7 +134,7 @@ def latest_state(resume_dir: Path) -> tuple[int, Path] | None:
         problem = _problem(folder)
         if problem is None:
             return step, folder
-        aside = folder.with_name(f"bad-{folder.name}")
+        aside = folder.with_name(f"{_ASIDE}{folder.name}")
         shutil.rmtree(aside, ignore_errors=True)
         folder.rename(aside)
         log.warning("The state %s is not valid (%s); it was set aside as %s.", folder, problem, aside.name)
@@ -119,12 +143,21 @@ def latest_state(resume_dir: Path) -> tuple[int, Path] | None:
 
 def _problem(folder: Path) -> str | None:
     try:
-        expected = json.loads((folder / _MANIFEST).read_text())
-    except (OSError, ValueError) as error:
+        expected = dict(json.loads((folder / _MANIFEST).read_text()))
+    except (OSError, ValueError, TypeError) as error:
         return f"its manifest cannot be read: {error}"
     found = _fingerprints(folder)
     wrong = sorted(name for name in expected if found.get(name) != expected[name])
-    return f"missing or changed: {', '.join(wrong)}" if wrong else None
+    if wrong:
+        return f"missing or changed: {', '.join(wrong)}"
+    lacking = _lacking(Path(name).parts[0] for name in expected)
+    return f"its manifest names no {lacking}" if lacking else None
+
+
+def _lacking(names: Iterable[str]) -> str:
+    """Which kinds of files of a state are not among ``names``."""
+    known = list(names)
+    return ", ".join(kind for kind in _STATE_FILES if not fnmatch.filter(known, kind))
 
 
 def _fingerprints(folder: Path) -> dict[str, str]:

@@ -6,9 +6,11 @@ open: when it closes, the supervisor is gone and the link ends too.
 
 import gc
 import logging
-import signal
 import sys
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,41 +27,72 @@ from ablation.tasks.load import load_tasks
 from ablation.tasks.prompt_lengths import fitting, limit_of, positions_of
 from ablation.tasks.prompts import questions
 from ablation.tracking import Tracker
+from ablation.training import lease
 from ablation.training.base_model import base_model_path
-from ablation.training.chain import STOPPED
-from ablation.training.checkpoints import drop_candidates, latest_state, saved_steps
+from ablation.training.chain import STOPPED, history_rows
+from ablation.training.checkpoints import drop_candidates, drop_leftovers, latest_state, saved_steps
 from ablation.training.lifeline import end_with_parent
+from ablation.training.orders import Orders
+from ablation.training.pace import Stopwatch, measured
+from ablation.training.process import Ending, last_words
 from ablation.training.recorder import ScoringReward, StepRecorder
 from ablation.training.rollouts import RolloutWriter
+from ablation.training.stopping import Stopping
 from ablation.training.trainer import ChainTrainer, build_trainer
 from analysis.errors import AnalysisError
 from analysis.selection import Rule, pick
 
 
-def train_link(config: Config, chain_dir: Path, link: int) -> bool:
-    """Trains from the newest valid state to ``config.chain.steps``; returns False if it was told to stop."""
+def train_link(config: Config, chain_dir: Path, link: int, orders: Orders = Orders()) -> Ending:  # noqa: B008  # frozen
+    """Trains from the newest valid state until ``config.chain.steps``, a signal, or the job's end."""
     resume_dir = chain_dir / "resume"
     resume_dir.mkdir(exist_ok=True)
+    for folder in (resume_dir, chain_dir / "checkpoints"):
+        drop_leftovers(folder)
     state = latest_state(resume_dir)
     first_step = state[0] + 1 if state else 1
     drop_candidates(chain_dir, first_step)
+    earlier = measured(list(history_rows(chain_dir)))
     with ExitStack() as stack:
         pool = stack.enter_context(ScoringPool(config.cluster.scoring_workers or scoring_workers(), tier_name(config)))
         tracker = Tracker(config, chain_dir, link=link, first_step=first_step)
         closing = stack.enter_context(_Closing(tracker))
-        trainer, recorder = _assemble(config, chain_dir, resume_dir, pool, tracker, first_step)
-        stop_on_signals(recorder)
+        _refuse_holes(chain_dir, tracker, first_step)
+        stopping = Stopping(orders.job, Stopwatch(earlier))
+        guard = partial(lease.check, chain_dir, orders.lease) if orders.lease else None
+        trainer = _assemble(config, chain_dir, resume_dir, pool, tracker, first_step, stopping, guard)
+        stopping.watch.started(time.monotonic() - orders.job.began_s)
+        stopping.listen()
         gc.collect()
         gc.freeze()  # a million objects of imports and model, which each collection of a step's would look through
+        if stopping.reason():
+            return Ending("failed", stopping.too_short()) if stopping.too_short() else Ending("stopped", stopping.said)
         trainer.train(resume_from_checkpoint=str(state[1]) if state else None)
         complete = trainer.state.global_step >= config.chain.steps
         closing.summary = _pick_summary(config, chain_dir, tracker) if complete else {}
-    return complete
+    return Ending("complete") if complete else Ending("stopped", stopping.said)
+
+
+def _refuse_holes(chain_dir: Path, tracker: Tracker, first_step: int) -> None:
+    """Raises RuntimeError when the history has not every step before the first: rows are on disk before states."""
+    missing = sorted({*range(1, first_step)} - {*tracker.rewards})
+    if missing:
+        raise RuntimeError(
+            f"{chain_dir / 'history.jsonl'} lacks rows of steps {missing[0]} to {missing[-1]}, which the state after "
+            f"step {first_step - 1} counts; put the file back, or move {chain_dir} away and run the same command again"
+        )
 
 
 def _assemble(
-    config: Config, chain_dir: Path, resume_dir: Path, pool: ScoringPool, tracker: Tracker, first_step: int
-) -> tuple[ChainTrainer, StepRecorder]:
+    config: Config,
+    chain_dir: Path,
+    resume_dir: Path,
+    pool: ScoringPool,
+    tracker: Tracker,
+    first_step: int,
+    stopping: Stopping,
+    guard: Callable[[], None] | None,
+) -> ChainTrainer:
     tasks = load_tasks(config.tasks).train
     set_seed(config.seed)
     source = base_model_path(config)
@@ -69,7 +102,7 @@ def _assemble(
     asked = fitting(questions(tasks, config.model.prompt, tokenizer), limit).asked
     reward = ScoringReward(config, {question.task.task_id: question for question in asked}, pool)
     rollouts = RolloutWriter(chain_dir / "rollouts", first_step)
-    recorder = StepRecorder(config, chain_dir, reward, tracker, rollouts)
+    recorder = StepRecorder(config, chain_dir, reward, tracker, rollouts, stopping, guard)
     trainer = build_trainer(
         config,
         model=model,
@@ -81,7 +114,7 @@ def _assemble(
     )
     trainer.remove_callback(PrinterCallback)
     recorder.trainer = trainer
-    return trainer, recorder
+    return trainer
 
 
 class _Closing:
@@ -110,16 +143,6 @@ def _pick_summary(config: Config, chain_dir: Path, tracker: Tracker) -> dict[str
     return {"pick/step": chosen.step, "pick/score": chosen.score, "pick/rule": rule.text}
 
 
-def stop_on_signals(recorder: StepRecorder) -> None:
-    """SIGTERM and SIGINT end the link after the step that is running, with its state saved."""
-
-    def request(*_: object) -> None:
-        recorder.stop_requested = True
-
-    signal.signal(signal.SIGTERM, request)
-    signal.signal(signal.SIGINT, request)
-
-
 def main() -> int:
     end_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -127,7 +150,10 @@ def main() -> int:
     transformers_logging.disable_progress_bar()
     chain_dir, link = Path(sys.argv[1]), int(sys.argv[2])
     config = configuration.load(chain_dir / "config.yaml")
-    return 0 if train_link(config, chain_dir, link) else STOPPED
+    ending = train_link(config, chain_dir, link, Orders.given())
+    if ending.message:
+        last_words(chain_dir / "logs" / f"link-{link}.log").write_text(ending.message, encoding="utf-8")
+    return {"complete": 0, "stopped": STOPPED}.get(ending.status, 1)
 
 
 if __name__ == "__main__":

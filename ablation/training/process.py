@@ -14,6 +14,8 @@ import psutil
 
 from ablation.printing import last_error
 from ablation.training.chain import STOPPED, Status
+from ablation.training.orders import Orders
+from ablation.training.stopping import SIGNALS
 
 SWEEP_PID = "ABLATION_SWEEP_PID"  # the process of the sweep that this chain belongs to
 SWEEP_STOP = "ABLATION_SWEEP_STOP"  # the file whose appearance asks every chain of the sweep to stop
@@ -41,9 +43,9 @@ class Ending:
 class LinkProcess:
     """The process of one link. It ends when this object's process does: its standard input closes."""
 
-    def __init__(self, folder: Path, link: int, log: Path) -> None:
+    def __init__(self, folder: Path, link: int, log: Path, orders: Orders = Orders()) -> None:  # noqa: B008  # frozen
         # Ours wins: the launcher of sweeps sets a number of threads that depends on how many chains it runs.
-        environment = {**os.environ, **LINK_ENVIRONMENT}
+        environment = {**os.environ, **LINK_ENVIRONMENT, **orders.environment()}
         environment.pop("WANDB_SERVICE", None)  # a link shares no W&B process with whoever started this one
         command = [sys.executable, "-m", "ablation.training.link", str(folder), str(link)]
         log.parent.mkdir(exist_ok=True)
@@ -52,33 +54,38 @@ class LinkProcess:
                 command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
             )
         self._log = log
-        self._asked_to_stop = False
+        self._asked_to_stop = ""  # by what
 
     def run(self, tick: Callable[[], None]) -> Ending:
-        """Waits for the end, calling ``tick`` now and then; SIGTERM and Ctrl-C are passed on."""
+        """Waits for the end, calling ``tick`` now and then; what asks for a stop is passed on.
+
+        An exception of ``tick`` kills the process.
+        """
         with self._signals(), self._ended_afterwards():
             while self._process.poll() is None:
                 time.sleep(POLL_S)
                 if not self._asked_to_stop and sweep_is_over():
-                    self._ask_to_stop()
+                    self._ask_to_stop("the sweep was stopped")
                 tick()
         return self._ending(self._process.returncode)
 
-    def _ask_to_stop(self) -> None:
-        self._asked_to_stop = True
+    def _ask_to_stop(self, by: str) -> None:
+        self._asked_to_stop = by
         self._process.terminate()  # the link saves its state after the running step
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        def passed_on(*_: object) -> None:
+        def passed_on(number: int, _: object) -> None:
+            # Slurm sends a warning first and SIGTERM later, or the same one twice: only Ctrl-C insists.
             if self._asked_to_stop:
-                self._process.kill()
+                if number == signal.SIGINT:
+                    self._process.kill()
                 return
-            self._ask_to_stop()
+            self._ask_to_stop(f"told to stop ({signal.Signals(number).name})")
             if SWEEP_STOP in os.environ:  # the other chains of the sweep shall not go on
                 Path(os.environ[SWEEP_STOP]).touch()
 
-        previous = {number: signal.signal(number, passed_on) for number in (signal.SIGTERM, signal.SIGINT)}
+        previous = {number: signal.signal(number, passed_on) for number in SIGNALS}
         try:
             yield
         finally:
@@ -100,12 +107,27 @@ class LinkProcess:
     def _ending(self, code: int) -> Ending:
         if code == 0:
             return Ending("complete")
-        if code == STOPPED or (self._asked_to_stop and code < 0):
-            return Ending("stopped")
+        said = self._asked_to_stop or _last_words(self._log)
+        if code == STOPPED:
+            return Ending("stopped", said)
         if code < 0:
             name = signal.Signals(-code).name
+            if self._asked_to_stop or -code in SIGNALS:
+                return Ending("stopped", f"{self._asked_to_stop or f'told to stop ({name})'} while it was starting")
             return Ending("failed", f"killed by {name}" + (", perhaps for lack of memory" if code == -9 else ""))
-        return Ending("failed", _reason(self._log))
+        return Ending("failed", _last_words(self._log) or _reason(self._log))
+
+
+def last_words(log: Path) -> Path:
+    """Where a link says why it ended before its last step: beside its log."""
+    return log.with_suffix(".end")
+
+
+def _last_words(log: Path) -> str:
+    try:
+        return last_words(log).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def _reason(log: Path) -> str:

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ablation.training.checkpoints import candidate_dir, write_folder
 from ablation.training.rollouts import RolloutWriter
 from ablation.training.samples import Sample, step_metrics
 from ablation.training.sampling import derived_seed
+from ablation.training.stopping import Stopping
 from ablation.training.trainer import ChainTrainer
 from analysis.ema import Ema
 
@@ -76,12 +77,17 @@ class StepRecorder(TrainerCallback):
         reward: ScoringReward,
         tracker: Tracker,
         rollouts: RolloutWriter,
+        stopping: Stopping,
+        guard: Callable[[], None] | None = None,
     ) -> None:
+        """``guard`` raises when nothing of the chain may be written any more."""
         self._config = config
         self._chain_dir = chain_dir
         self._reward = reward
         self._tracker = tracker
         self._rollouts = rollouts
+        self._stopping = stopping
+        self._guard = guard
         self._ema = Ema(config.selection.span)
         for earlier in tracker.rewards.values():
             self._ema.update(earlier)
@@ -89,8 +95,8 @@ class StepRecorder(TrainerCallback):
         self._started = 0.0
         self._ended: float | None = None  # of the step before, in this link
         self._between = 0.0
+        self._saving: float | None = None  # seconds, after the step before
         self.trainer: ChainTrainer | None = None  # set once it is built: it wants its callbacks first
-        self.stop_requested = False  # set by a signal handler, honoured when the step ends
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         state.save_steps = args.save_steps  # not those of the link that wrote the state
@@ -114,6 +120,8 @@ class StepRecorder(TrainerCallback):
         assert model is not None
         self._ended = time.perf_counter()
         step_seconds = self._ended - self._started
+        first = self._stopping.watch.made_steps == 0
+        self._stopping.watch.step(step_seconds)
         step, generate, score = state.global_step, self.trainer.generate_seconds, self._reward.seconds
         self._row = step_metrics(self._reward.samples)
         self._row[metrics.REWARD_EMA] = self._ema.update(self._row[metrics.REWARD_TRAIN])
@@ -123,12 +131,17 @@ class StepRecorder(TrainerCallback):
             metrics.TIME_UPDATE: step_seconds - generate - score,
             metrics.TIME_STEP: step_seconds,
             metrics.TIME_BETWEEN: self._between,
+            metrics.TIME_SAVE: self._saving,
+            metrics.TIME_STARTUP: self._stopping.watch.pace.startup_s if first else None,
             metrics.PEAK_MEMORY_MB: peak_memory_mb(),
         }
+        self._saving = None
+        if self._guard is not None:
+            self._guard()
         self._rollouts.add(step, self._reward.samples)
         if step in self._config.chain.save_grid:
             self._save_candidate(step, model)
-        if self.stop_requested:
+        if step < self._config.chain.steps and self._stopping.reason():
             control.should_training_stop = control.should_save = True
         if control.should_save:
             self._rollouts.flush()
@@ -151,6 +164,13 @@ class StepRecorder(TrainerCallback):
         self._tracker.log(state.global_step, {**self._row, **trl})
         if control.should_save:  # the state that is written next counts this row
             self._tracker.sync()
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        assert self._ended is not None
+        self._saving = time.perf_counter() - self._ended
+        self._stopping.watch.save(self._saving)
+        if self._stopping.reason():  # a signal came while the state was written
+            control.should_training_stop = True
 
     def _save_candidate(self, step: int, model: PreTrainedModel) -> None:
         assert self.trainer is not None

@@ -5,7 +5,6 @@ between loses only the rollouts of steps that the next link does again.
 """
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ablation import durable
 from ablation.training.samples import Sample
 
 _FILE = re.compile(r"steps-(\d+)-(\d+)\.parquet")
@@ -42,9 +42,8 @@ class RolloutWriter:
         first, last = self._rows[0]["step"], self._rows[-1]["step"]
         partial = self._folder / ".partial"
         pq.write_table(pa.Table.from_pylist(self._rows), partial, compression="zstd")
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.rename(self._folder / f"steps-{first:06d}-{last:06d}.parquet")
+        durable.sync(partial)
+        durable.move(partial, self._folder / f"steps-{first:06d}-{last:06d}.parquet")
         self._rows.clear()
 
 

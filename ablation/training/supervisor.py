@@ -1,13 +1,12 @@
 """Runs one chain in a fresh child process, keeps its record, and says how it goes."""
 
-import contextlib
+import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import SoftFileLease
 
 from ablation import config as configuration
 from ablation import metrics
@@ -19,8 +18,13 @@ from ablation.scoring.sandbox import tier_name
 from ablation.tasks.load import load_tasks
 from ablation.tasks.membership import write_membership
 from ablation.training import chain as chains
+from ablation.training import lease
 from ablation.training.asking import how_asked
 from ablation.training.base_model import base_model_path
+from ablation.training.job_time import JobTime, job_time
+from ablation.training.lease import LeaseLostError
+from ablation.training.links import begin_link, bury_dead_link, end_link, is_automatic
+from ablation.training.orders import Orders
 from ablation.training.process import Ending, LinkProcess, sweep_is_over
 
 _SAY_EVERY_S = 10.0
@@ -53,35 +57,41 @@ def run_chain(config: Config, command: str = "") -> ChainResult:
     ``command`` is recorded: what a person types to train the study again.
     Raises ConfigError when the folder belongs to something else or is in use.
     """
+    job = job_time(config.cluster.time_min)
     folder = chains.chain_dir(config)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _exclusive(folder):
+    _make(folder)
+    with lease.held(folder, lambda text: _say(config, text)) as claim:
         record = chains.open_record(config)
         if chains.is_complete(folder, record, config):
             _say(config, f"already complete with {record.steps} steps")
             return _result(config, folder, Ending("complete"), 0.0, "", status="unchanged")
         if sweep_is_over():
             return _result(config, folder, Ending("stopped", "the sweep was stopped before its turn"), 0.0, "")
-        return _run_link(config, folder, record, command)
+        bury_dead_link(folder, record)
+        if is_automatic() and record.given_up:
+            return _result(config, folder, Ending("failed", f"no link follows: {record.given_up}"), 0.0, "")
+        return _run_link(config, folder, record, command, job, claim)
 
 
-@contextlib.contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
+def _make(folder: Path) -> None:
     try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout as error:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
         raise ConfigError(
-            f"{folder} is being trained by another process; wait for it, or choose another study with study=…"
+            f"{folder} cannot be written ({error.strerror}); make it writable, or choose another place with runs_dir=…"
         ) from error
 
 
-def _run_link(config: Config, folder: Path, record: chains.ChainRecord, command: str) -> ChainResult:
+def _run_link(
+    config: Config, folder: Path, record: chains.ChainRecord, command: str, job: JobTime, claim: SoftFileLease
+) -> ChainResult:
     tier = tier_name(config)
     base_model, tasks, asked = base_model_path(config), load_tasks(config.tasks), how_asked(config)
     chains.refuse_other_data(folder, record, base_model, tasks, asked)
     write_membership(folder.parent, tasks)
-    link = chains.begin_link(config, record)
+    link = begin_link(config, record)
     record.tier, record.base_model, record.tasks_fingerprint = tier, base_model, tasks.fingerprint
     record.audit, record.prompts = asdict(tasks.audit), asdict(asked)
     record.command = command or record.command
@@ -89,19 +99,36 @@ def _run_link(config: Config, folder: Path, record: chains.ChainRecord, command:
     chains.write_record(folder, record)
     log = folder / "logs" / f"link-{link.link}.log"
     started, ending = time.monotonic(), Ending("failed", "the supervisor ended")
+    progress = _Progress(config, folder, link.link)
+
+    def tick() -> None:
+        if claim.compromise is not None:
+            raise LeaseLostError(
+                f"the lease of {folder} was lost ({claim.compromise.reason}) to {lease.holder(folder)}"
+            )
+        progress.tick()
+
     _say(config, f"link {link.link} started")
     try:
-        ending = LinkProcess(folder, link.link, log).run(_Progress(config, folder, link.link).tick)
+        ending = LinkProcess(folder, link.link, log, Orders(claim.token or "", job)).run(tick)
+    except LeaseLostError as error:
+        ending = Ending("failed", str(error))
     finally:
-        steps = chains.history_steps(folder, link.link)
-        if steps:
-            link.first_step, link.last_step = min(steps), max(steps)
-        record.status, link.end, link.cause = ending.status, chains.now(), ending.message or ending.status
-        chains.write_record(folder, record)
+        _record_end(config, folder, record, ending, claim)
     seconds = time.monotonic() - started
     why = f": {ending.message} (see {log})" if ending.message else ""
     _say(config, f"{ending.status} after {seconds:.0f} s{why}")
+    if record.given_up:
+        _say(config, f"no link follows by itself: {record.given_up}")
     return _result(config, folder, ending, seconds, str(log))
+
+
+def _record_end(config: Config, folder: Path, record: chains.ChainRecord, ending: Ending, claim: SoftFileLease) -> None:
+    try:
+        lease.check(folder, claim.token or "")
+        end_link(folder, record, ending.status, ending.message)
+    except (OSError, LeaseLostError) as error:  # the next link finds out by itself
+        _say(config, f"how the link ended was not recorded: {error}")
 
 
 class _Progress:

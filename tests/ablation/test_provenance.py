@@ -13,7 +13,8 @@ import pytest
 from ablation.composing import compose_config
 from ablation.config import Config
 from ablation.provenance import Code, code_state, origin, package_versions, provenance, tasks_origin
-from ablation.training.chain import begin_link, chain_dir, open_record, read_record, write_record
+from ablation.training.chain import chain_dir, open_record, read_record, write_record
+from ablation.training.links import begin_link
 
 
 @pytest.fixture

@@ -15,11 +15,12 @@ from typing import get_args
 import pytest
 
 from ablation import metrics, status
-from ablation.chain_files import read_tail
+from ablation.chain_files import LEASE, read_tail
 from ablation.chain_state import WORDS, ChainState, pace, read_chain
 from ablation.printing import clock, last_error, span
 from ablation.tracking import Tracker
-from ablation.training.chain import ChainRecord, Status, begin_link, write_record
+from ablation.training.chain import ChainRecord, Status, write_record
+from ablation.training.links import begin_link
 from tests.ablation.test_config import compose
 from tests.conftest import command
 
@@ -116,6 +117,33 @@ def test_a_chain_on_another_machine_runs_as_long_as_it_writes(tmp_path):
     assert (state.status, state.status_text) == ("silent", "silent for 12 min")
     assert state.eta_s is None
     assert HERE in state.last_event
+
+
+def test_a_lease_that_is_kept_alive_is_believed_however_slow_the_steps_are(tmp_path):
+    folder = chain(tmp_path / "study")
+    now_s = time.time() + 5 * 3600
+    (folder / LEASE).touch()
+    os.utime(folder / LEASE, (now_s - 10, now_s - 10))
+    state = seen(folder, host="login", now_s=now_s)
+    assert (state.status, state.last_event) == ("running", "wrote 5 h 0 min ago")
+    os.utime(folder / LEASE, (now_s - 200, now_s - 200))
+    assert seen(folder, host="login", now_s=now_s).status == "silent"
+    os.utime(folder / LEASE, (now_s + 3600, now_s + 3600))  # a clock that is ahead
+    assert seen(folder, host="login", now_s=now_s).status == "running"
+
+
+def test_a_clock_that_jumped_does_not_make_a_living_supervisor_another_process(tmp_path):
+    folder = chain(tmp_path / "study")
+    change_link(folder, start="2020-01-01T00:00:00+00:00")
+    (folder / LEASE).touch()
+    assert seen(folder).status == "running"
+
+
+def test_a_chain_that_was_given_up_says_so(tmp_path):
+    folder = chain(tmp_path / "study", state="failed")
+    record = json.loads((folder / "chain.json").read_text())
+    (folder / "chain.json").write_text(json.dumps(record | {"given_up": "links 3 and 4 both failed"}))
+    assert seen(folder).last_event.endswith("OSError: no space left; no link follows by itself")
 
 
 def test_slow_steps_are_waited_for(tmp_path):

@@ -12,11 +12,16 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import Trained
 
 
+def environment_of(**more: str) -> dict[str, str]:
+    """What a command needs to run this checkout's code from any folder."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+
+
 def start(cwd: Path, *arguments: str, stdout: Any = subprocess.DEVNULL) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment_of(),
         stdout=stdout,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

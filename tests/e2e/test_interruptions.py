@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ablation import metrics
+from ablation.training.links import AUTOMATIC
 from analysis.history import parse_lines, stitch
 from tests.conftest import command
 from tests.e2e.commands import logged_steps, start, wait_until, with_base
@@ -33,25 +34,40 @@ def assert_equal_chains(one: Path, other: Path) -> None:
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "told to stop"])
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGUSR2], ids=["killed", "warned of the wall time"])
 def test_an_interrupted_chain_equals_an_uninterrupted_one(study: Trained, tmp_path: Path, signal_number: int):
     cwd = with_base(study, tmp_path)
     chain = cwd / "runs" / "again" / "shaped-s0"
     arguments = ("ablation.run", "reward=shaped", "study=again", *TINY)
     process = start(cwd, *arguments)
     # A stop is honoured when the running step ends; a kill shall land between two states.
-    wait_until(lambda: logged_steps(chain) >= (1 if signal_number == signal.SIGTERM else 3))
-    if signal_number == signal.SIGKILL:
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.terminate()
+    wait_until(lambda: logged_steps(chain) >= (3 if signal_number == signal.SIGKILL else 1))
+    os.killpg(process.pid, signal_number)  # as Slurm does, to every process of the group
     process.wait(60)
-    if signal_number == signal.SIGTERM:
-        assert json.loads((chain / "chain.json").read_text())["status"] == "stopped"
+    if signal_number == signal.SIGUSR2:
+        record = json.loads((chain / "chain.json").read_text())
+        assert (record["status"], record["links"][0]["cause"]) == ("stopped", "told to stop (SIGUSR2)")
     ended = command(*arguments, cwd=cwd)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert {row["chain/link"] for row in rows(chain)} == {0, 1}
     assert_equal_chains(chain, study.folder / "shaped-s0")
+
+
+@pytest.mark.training
+def test_a_job_that_is_too_short_says_so_and_after_two_of_them_no_link_follows_by_itself(
+    study: Trained, tmp_path: Path
+):
+    cwd = with_base(study, tmp_path)
+    record = cwd / "runs" / "short" / "shaped-s0" / "chain.json"
+    arguments = ("ablation.run", "reward=shaped", "study=short", *TINY, "cluster.time_min=0.1")
+    ended = command(*arguments, cwd=cwd)
+    assert ended.returncode == 1
+    assert "a job of 6.0 s is too short for one step: start-up took " in ended.stdout
+    for _ in range(2):
+        ended = command(*arguments, cwd=cwd, **{AUTOMATIC: "1"})
+        assert ended.returncode == 1
+    assert "no link follows: links 0 and 1 both failed after step 0" in ended.stdout
+    assert len(json.loads(record.read_text())["links"]) == 2
 
 
 @pytest.mark.training

@@ -1,4 +1,4 @@
-"""A stand-in for the Hub on the loopback interface: one data set, for the real client."""
+"""A stand-in for the Hub on the loopback interface: one data set or model, for the real client."""
 
 import contextlib
 import hashlib
@@ -22,26 +22,29 @@ class Hub:
 
 
 @contextlib.contextmanager
-def hub_of(files: Mapping[str, bytes]) -> Iterator[Hub]:
-    """Serves ``files`` as the data set ``REPO`` in each of ``REVISIONS``."""
+def hub_of(files: Mapping[str, bytes], kind: str = "datasets") -> Iterator[Hub]:
+    """Serves ``files`` as the data set (or, as ``kind``, one of the "models") ``REPO`` in each of ``REVISIONS``."""
+    api = f"/api/{kind}/{REPO}"
+    root = f"/{REPO}/" if kind == "models" else f"/{kind}/{REPO}/"
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             hub.asked.append(f"{self.command} {path}")
-            if path in [f"/api/datasets/{REPO}", *(f"/api/datasets/{REPO}/revision/{name}" for name in REVISIONS)]:
-                self._answer(json.dumps({"id": REPO, "sha": COMMIT}).encode())
-            elif path == f"/api/datasets/{REPO}/tree/{COMMIT}":
+            if path in [api, *(f"{api}/revision/{name}" for name in REVISIONS)]:
+                siblings = [{"rfilename": name} for name in files]
+                self._answer(json.dumps({"id": REPO, "sha": COMMIT, "siblings": siblings}).encode())
+            elif path == f"{api}/tree/{COMMIT}":
                 listed = [
                     {"type": "file", "path": name, "size": len(data), "oid": _oid(data)} for name, data in files.items()
                 ]
                 self._answer(json.dumps(listed).encode())
-            elif (name := path.removeprefix(f"/datasets/{REPO}/resolve/{COMMIT}/")) in files and name not in hub.broken:
+            elif (name := _file_of(path, f"{root}resolve/")) in files and name not in hub.broken:
                 self._answer(files[name], ETag=f'"{_oid(files[name])}"')
-            elif path.startswith(f"/datasets/{REPO}/"):
+            elif path.startswith((root, *(f"{api}/tree/{name}/" for name in REVISIONS))):  # no such file or folder
                 self._answer(b"{}", 404, **{"X-Error-Code": "EntryNotFound"})
             else:
-                known = path.startswith(f"/api/datasets/{REPO}/")
+                known = path.startswith(f"{api}/")
                 self._answer(b"{}", 404, **{"X-Error-Code": "RevisionNotFound" if known else "RepoNotFound"})
 
         do_HEAD = do_GET  # noqa: N815
@@ -65,6 +68,12 @@ def hub_of(files: Mapping[str, bytes]) -> Iterator[Hub]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _file_of(path: str, resolve: str) -> str:
+    """The name of a file that is asked for at any revision; empty for anything else."""
+    revision, _, name = path.removeprefix(resolve).partition("/")
+    return name if path.startswith(resolve) and revision in REVISIONS else ""
 
 
 def _oid(data: bytes) -> str:

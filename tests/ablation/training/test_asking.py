@@ -14,7 +14,8 @@ from ablation.config import Config, ConfigError, PromptConfig, RewardConfig
 from ablation.tasks.load import TaskSplits, load_tasks
 from ablation.tasks.prompt_lengths import Asked
 from ablation.training.asking import how_asked
-from ablation.training.chain import ChainRecord, begin_link, refuse_other_data
+from ablation.training.chain import ChainRecord, refuse_other_data
+from ablation.training.links import begin_link
 from ablation.training.pretraining import train_tokenizer
 
 

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,12 +9,14 @@ import torch
 from ablation.training import checkpoints
 
 SOME = b"x" * 1000
+FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 
 
-def state(resume: Path, step: int) -> None:
+def state(resume: Path, step: int, *, without: str = "") -> None:
     def write(folder: Path) -> None:
-        (folder / "model.safetensors").write_bytes(SOME)
-        (folder / "optimizer.pt").write_bytes(SOME)
+        for name in FILES:
+            if name != without:
+                (folder / name).write_bytes(SOME)
 
     checkpoints.write_state(resume, step, write)
 
@@ -37,6 +40,39 @@ def test_a_damaged_state_is_set_aside_and_the_one_before_is_used(tmp_path, damag
     assert checkpoints.latest_state(tmp_path) == (10, tmp_path / "checkpoint-10")
     assert "optimizer.pt" in caplog.text
     assert (tmp_path / "bad-checkpoint-20").is_dir()
+
+
+@pytest.mark.parametrize("missing", FILES)
+def test_a_state_without_a_file_that_the_trainer_would_not_miss_is_never_written_or_used(tmp_path, missing):
+    state(tmp_path, 10)
+    with pytest.raises(RuntimeError, match="written without"):
+        state(tmp_path, 20, without=missing)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-10"]
+    manifest = tmp_path / "checkpoint-10" / "manifest.json"
+    files = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({name: digest for name, digest in files.items() if name != missing}))
+    assert checkpoints.latest_state(tmp_path) is None
+
+
+@pytest.mark.parametrize("manifest", ["", "{}", "[1]", '{"optimizer.pt"'])
+def test_a_state_with_a_torn_or_empty_manifest_is_not_used(tmp_path, manifest):
+    state(tmp_path, 10)
+    (tmp_path / "checkpoint-10" / "manifest.json").write_text(manifest)
+    assert checkpoints.latest_state(tmp_path) is None
+
+
+def test_what_a_killed_writer_left_is_removed_and_a_bad_state_once_a_newer_one_is_valid(tmp_path):
+    for step in (10, 20):
+        state(tmp_path, step)
+    (tmp_path / "checkpoint-20" / "optimizer.pt").unlink()
+    for name in (".checkpoint-13.partial", ".checkpoint-5.replaced"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").write_bytes(SOME)
+    checkpoints.drop_leftovers(tmp_path)
+    checkpoints.latest_state(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad-checkpoint-20", "checkpoint-10"]
+    state(tmp_path, 20)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-20"]
 
 
 def test_a_folder_is_complete_or_absent_when_the_writer_is_killed(tmp_path):

@@ -1,0 +1,1 @@
+"""Chains as jobs of a cluster: planned, submitted, and run there."""
