@@ -40,7 +40,9 @@ _KNOWN = {
 }
 # Where a hidden folder shows during a phase, or right before it: the row follows the candidate.
 _SIGNS = {"state write": "resume", "candidate write": "checkpoints", "history write": "checkpoints"}
-_BURSTS, _BURST_S = 60, 0.003
+# The longest burst, in seconds, out of each phase that may come before a short one.
+_BEFORE = {"candidate write": 0.02, "rollouts write": 0.004, "W&B": 0.003, "history write": 0.003, "unreadable": 0.0}
+_BURSTS = 100
 
 
 def start(cwd: Path, arguments: list[str], **environment: str) -> subprocess.Popen:
@@ -107,7 +109,9 @@ def kill_in(wanted: str, supervisor: subprocess.Popen, chain: Path, chance: rand
                     kill(supervisor)
                     return found
                 link.resume()
-                time.sleep(chance.uniform(0.0, _BURST_S))
+                if found not in _BEFORE:
+                    break  # too late for this step
+                time.sleep(chance.uniform(0.0, _BEFORE[found]))
         except psutil.NoSuchProcess:
             continue
     return None
