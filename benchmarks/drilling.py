@@ -82,7 +82,7 @@ def phase(pid: int) -> str:
     for thread in json.loads(ended.stdout):
         for frame in thread["frames"] if thread["thread_name"] == "MainThread" else ():
             for (file, function), name in _KNOWN.items():
-                if frame["filename"].endswith(file) and frame["name"] == function:
+                if frame["filename"].endswith(file) and frame["name"].rpartition(".")[2] == function:
                     return name
     return "start-up"
 
