@@ -145,4 +145,3 @@ def _age(path: Path, now_s: float) -> float | None:
         return now_s - path.stat().st_mtime
     except OSError:
         return None
-

@@ -1,6 +1,5 @@
 """A copy of a ``.wandb`` log for uploading: whole records only, and only the rows that are wanted."""
 
-import os
 import shutil
 import struct
 import zlib
@@ -82,6 +81,6 @@ def _link_files(source: Path, target: Path) -> None:
     target.mkdir()
     for entry in source.iterdir():
         if entry.is_dir():
-            os.symlink(entry.absolute(), target / entry.name)
+            (target / entry.name).symlink_to(entry.absolute())
         else:
             shutil.copy2(entry, target / entry.name, follow_symlinks=False)

@@ -144,5 +144,7 @@ def _uploaded(plan: Plan) -> str:
     if plan.redone:
         said.append(f"{plan.redone} of steps done again left out")
     if plan.redone_there:
-        said.append(f"{plan.redone_there} of steps done again had been uploaded before and stay, which analysis stitches")
+        said.append(
+            f"{plan.redone_there} of steps done again had been uploaded before and stay, which analysis stitches"
+        )
     return ", ".join(said)

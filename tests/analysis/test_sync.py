@@ -223,7 +223,8 @@ def test_a_kill_at_any_moment_costs_no_row_and_doubles_none(
 
 
 def test_a_server_that_fails_in_the_middle_is_told_and_the_next_call_goes_on(
-    server: wandb_server.Server, chain: Path, run_of: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    server: wandb_server.Server, chain: Path, run_of: Any, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:  # fmt: skip
     for name, value in (PATIENCE | {"WANDB_X_FILE_STREAM_MAX_BYTES": "2000"}).items():
         monkeypatch.setenv(name, value)
