@@ -22,6 +22,14 @@ class Stitched(NamedTuple):
     problems: list[str]
 
 
+class Located(NamedTuple):
+    """Every item with its link and its global step (None: it has no whole one), in the order of ``parts``."""
+
+    preset: Preset | None
+    step_key: str
+    items: list[tuple[int, int | None, Item]]
+
+
 def stitch_items(parts: Sequence[Sequence[Item]], name: str) -> Stitched:
     """The stitched rows of one run.
 
@@ -29,16 +37,11 @@ def stitch_items(parts: Sequence[Sequence[Item]], name: str) -> Stitched:
     them, and wherever the global step goes back within one. Calls of one step in one link are one row, of
     which the last value of a key counts.
     """
-    items = [item for part in parts for item in part]
-    preset = recognise({key for item in items for key in item})
-    step_key = preset.step if preset else CALL
-    # Some trainers log validation without the key, and with their step given to W&B instead.
-    passed = preset is not None and preset.passes_step
-    by_call = passed and all(item.get(CALL) == item[step_key] for item in items if step_key in item)
+    located = locate(parts)
+    preset, step_key = located.preset, located.step_key
     merged: dict[tuple[int, int], dict[str, float]] = {}
     lost: list[Item] = []
-    for link, item in _linked(parts, step_key, own=preset is OURS):
-        step = _whole(item.get(step_key, item.get(CALL) if by_call else None))
+    for link, step, item in located.items:
         if step is None:
             lost.append(item)
             continue
@@ -48,6 +51,19 @@ def stitch_items(parts: Sequence[Sequence[Item]], name: str) -> Stitched:
     rows = [Row(link, step, values) for (link, step), values in merged.items() if values]
     kept = stitch(rows)
     return Stitched(kept, preset, [*_lost(lost, step_key, name), *_stitching(rows, kept, preset, parts, name)])
+
+
+def locate(parts: Sequence[Sequence[Item]]) -> Located:
+    """Where each item stands in its chain, by the keys that its trainer uses."""
+    items = [item for part in parts for item in part]
+    preset = recognise({key for item in items for key in item})
+    step_key = preset.step if preset else CALL
+    # Some trainers log validation without the key, and with their step given to W&B instead.
+    passed = preset is not None and preset.passes_step
+    by_call = passed and all(item.get(CALL) == item[step_key] for item in items if step_key in item)
+    linked = _linked(parts, step_key, own=preset is OURS)
+    located = [(link, _whole(item.get(step_key, item.get(CALL) if by_call else None)), item) for link, item in linked]
+    return Located(preset, step_key, located)
 
 
 def _linked(parts: Sequence[Sequence[Item]], step_key: str, *, own: bool) -> Iterator[tuple[int, Item]]:

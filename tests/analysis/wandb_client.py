@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 Plan = Mapping[str, Any]  # init: arguments of wandb.init; rows: what to log; exit_code; killed: SIGKILL at the end
+# by_step: whether verl's global step is given to W&B as well
 
 
 def log_runs(folder: Path, plans: Sequence[Plan], **environment: str) -> None:
@@ -42,7 +43,7 @@ def _log(plan: Plan) -> None:
     settings = wandb.Settings(console="off", quiet=True, x_disable_stats=True, x_transaction_log_flush_interval=0.1)
     run = wandb.init(settings=settings, **plan["init"])
     for row in plan["rows"]:
-        run.log(row)
+        run.log(row, step=row["training/global_step"] if plan.get("by_step") else None)
     if plan.get("late"):
         run.config.update(plan["late"], allow_val_change=True)
     if plan.get("killed"):

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -60,6 +60,8 @@ class Server:
         self.unknown: list[str] = []
         self.views: list[Answer] = []
         self.refusals = 0  # so many calls are answered with 429
+        self.failing: int | None = None  # the status that every call is answered with
+        self.before_answer: Callable[[str, int], None] = lambda name, count: None  # the call, and how many there were
         self.url = ""
         self.lock = threading.RLock()
 
@@ -101,6 +103,9 @@ class Server:
         return {"viewer": person | {"admin": False, "deletedAt": None, "teams": teams, "apiKeys": keys}} | _NO_FEATURES
 
     _GetViewer = _Viewer
+
+    def _GetDefaultEntity(self, v: Answer) -> Answer:  # noqa: N802
+        return {"viewer": {"id": "VXNlcg==", "entity": ENTITY}}
 
     def _ServerFeaturesQuery(self, v: Answer) -> Answer:  # noqa: N802
         return _NO_FEATURES
@@ -150,6 +155,10 @@ class Server:
         return {"project": found | {"runs": {"edges": page, "pageInfo": info}}}
 
     _GetRuns = _Runs
+
+    def _Run(self, v: Answer) -> Answer:  # noqa: N802
+        run = self.find(v)
+        return {"project": {"internalId": "1", "run": _full(run)} if run else None}
 
     def _RunHistoryKeys(self, v: Answer) -> Answer:  # noqa: N802
         run = self.find(v)
@@ -209,6 +218,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_of_runs: Server
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            super().handle()
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -231,13 +244,18 @@ class _Handler(BaseHTTPRequestHandler):
                 server.refusals -= 1
                 server.calls.append(("429", {}))
                 return self._answer({"error": "rate limit exceeded"}, 429)
+            if server.failing:
+                server.calls.append((str(server.failing), {}))
+                return self._answer({"errors": [{"message": "not now"}]}, server.failing)
             if path == "/graphql":
                 return self._graphql(server, json.loads(content))
             stream = re.fullmatch(r"/files/([^/]+)/([^/]+)/([^/]+)/file_stream", path)
             if stream:
                 body = json.loads(content)
                 server.calls.append(("file_stream", body))
-                return self._answer(server.stream(*stream.groups(), body))
+                answer = server.stream(*stream.groups(), body)
+                server.before_answer("file_stream", len(server.calls))
+                return self._answer(answer)
             if path.startswith("/sdk/otel/"):  # the client's measurements of itself
                 return self._answer({})
             server.unknown.append(f"POST {path}")
@@ -249,6 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
         operation = body.get("operationName") or (named[1] if named else query[:200])
         server.calls.append((operation, variables))
         data = server.graphql(operation, variables | {"query": query})
+        server.before_answer(operation, len(server.calls))
         if data is None:
             server.unknown.append(f"{operation} {variables}")
             return self._answer({"data": None, "errors": [{"message": f"unknown operation {operation}"}]})
@@ -266,8 +285,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         if code == 429:
             self.send_header("Retry-After", "1")
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # the client may be gone, as tests kill it
+            self.end_headers()
+            self.wfile.write(body)
 
 
 @contextmanager
