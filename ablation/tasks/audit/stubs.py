@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from ablation.tasks.audit.source import FUNCTION, definitions, names_used_of, parse, top_level_names
+from ablation.tasks.audit.values import claims
 from ablation.tasks.task import Task
 
 _ARGUMENT = "the argument"
@@ -26,7 +27,10 @@ _ANSWERS = {
     "raising ValueError": "raise ValueError",
 }
 _LAST_RAISING = "raising ValueError"
+_RARER = ("{}", "()", "set()", "-1")  # answers that are tried where they stand in the tests
 _OF_ERRORS = re.compile("error|exception|raise|suppress|catch|fail", re.IGNORECASE)
+_RARE_NODES = ast.Dict | ast.Tuple | ast.Call | ast.UnaryOp
+MAX_LITERAL_CHARS = 80
 _EQUALITIES = ("__eq__", "__ne__")
 _KEPT_DECORATORS = ("staticmethod", "classmethod", "property")
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -59,7 +63,8 @@ def stubs(task: Task) -> list[Stub]:
         Stub("an empty module", ""),
         Stub("a module without functions", "".join(f"{n} = None\n" for n in sorted(names))),
     ]
-    for label, answer in _ANSWERS.items():
+    rarer = {text: f"return {text}" for text in _expected(task, tests)} if tests else {}
+    for label, answer in (_ANSWERS | rarer).items():
         if label == _LAST_RAISING and tests is not None and not _tells_errors_apart(tests):
             continue  # it does what the other does
         parts = [
@@ -68,6 +73,22 @@ def stubs(task: Task) -> list[Stub]:
         verb = label if label.startswith("raising") else f"returning {label}"
         found.append(Stub(verb, "\n\n".join(parts)))
     return list({stub.source: stub for stub in reversed(found)}.values())[::-1]
+
+
+def _expected(task: Task, tests: ast.Module) -> list[str]:
+    """Answers beyond the usual ones that may earn something: rarer empty values, and what every test expects."""
+    found = {ast.unparse(node) for node in ast.walk(tests) if isinstance(node, _RARE_NODES)}
+    values = {claim.value for claim in claims(task.tests, tests)}
+    constant = {literal for value in values if (literal := _literal(value))} if len(values) == 1 else set()
+    return sorted({text for text in _RARER if text in found} | (constant - set(_ANSWERS)))
+
+
+def _literal(text: str) -> str:
+    """The text of a literal without blanks between its tokens; empty where it is none, or long."""
+    try:
+        return ast.unparse(ast.parse(text, mode="eval")) if 0 < len(text) <= MAX_LITERAL_CHARS else ""
+    except (SyntaxError, ValueError):
+        return ""
 
 
 def _tells_errors_apart(tests: ast.Module) -> bool:
