@@ -11,6 +11,7 @@ from _pytest.runner import SetupState
 from _pytest.tmpdir import tmppath_result_key
 from _pytest.unittest import TestCaseFunction
 
+from ablation.scoring.evaluator import direct
 from ablation.scoring.evaluator.suite import Pytest, Suite
 from ablation.scoring.verdict import Outcome
 
@@ -48,7 +49,8 @@ def run(
         for index, name in enumerate(names):
             following = suite.items[names[index + 1]] if index + 1 < len(names) else None
             before(name)
-            result = _run_one(state, name, suite.items[name], following)
+            item = suite.items[name]
+            result = _call_one(name, item) if suite.direct else _run_one(state, name, item, following)
             if over():
                 yield TestResult(name, "timeout")
                 return
@@ -85,6 +87,13 @@ def _run_one(state: SetupState, name: str, item: pytest.Item, following: pytest.
     return TestResult(name, outcome, detail)
 
 
+def _call_one(name: str, item: pytest.Item) -> TestResult:
+    if isinstance(item, TestCaseFunction):
+        return TestResult(name, *_phase(lambda: _run_case(direct.test_case(item)), "failed"))
+    assert isinstance(item, pytest.Function)
+    return TestResult(name, *_phase(lambda: direct.call(item), "failed"))
+
+
 def _phase(action: Callable[[], Any], otherwise: Outcome) -> tuple[Outcome, str]:
     try:
         action()
@@ -99,8 +108,12 @@ def _call(item: pytest.Item) -> None:
     if not isinstance(item, TestCaseFunction):
         item.runtest()
         return
+    _run_case(item.instance)
+
+
+def _run_case(case: unittest.TestCase) -> None:
     result = _Result()
-    item.instance(result)
+    case(result)
     if result.problem is not None:
         raise result.problem
 

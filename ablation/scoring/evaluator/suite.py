@@ -15,6 +15,7 @@ from _pytest.main import Session
 from _pytest.runner import SetupState
 from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
 
+from ablation.scoring.evaluator.direct import all_direct
 from ablation.scoring.evaluator.guards import EVALUATING
 
 _OFF = (
@@ -39,6 +40,7 @@ class Suite:
         self.module = module  # of the tests; None when there is none
         self.items = {_name(item): item for item in items}  # of equal names the last, as a second definition hides
         self.skipped = {name for name, item in self.items.items() if _never_counts(item)}
+        self.direct = all_direct(item for name, item in self.items.items() if name not in self.skipped)
         self._params = {
             name: params for name, item in self.items.items() if (params := getattr(item, "callspec", None)) is not None
         }

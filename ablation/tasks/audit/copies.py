@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ablation.tasks.audit.findings import Finding
 from ablation.tasks.audit.gold import tokens
+from ablation.tasks.audit.source import parse, without_docstrings
 from ablation.tasks.task import Task
 
 SHINGLE = 5  # tokens
@@ -16,13 +17,13 @@ Shingle = tuple[str, ...]
 def find_copies(tasks: Sequence[Task]) -> dict[str, Finding]:
     """A ``duplicate`` or ``near_duplicate`` finding for each task that repeats an earlier one, by ``task_id``.
 
-    A duplicate has the same tokens in prompt and tests: layout, comments, kind of quotes and case of the prompt may
-    differ. A near duplicate shares most runs of ``SHINGLE`` tokens, whatever its entry point is called.
+    A duplicate has the same tokens in prompt and tests: layout, comments, docstrings, kind of quotes and case of the
+    prompt may differ. A near duplicate shares most runs of ``SHINGLE`` tokens, whatever its entry point is called.
     """
     found: dict[str, Finding] = {}
     first: dict[tuple[Shingle, Shingle], Task] = {}
     for task in sorted(tasks, key=lambda task: task.task_id):
-        content = tuple(tokens(task.prompt.lower())), tuple(tokens(_tests(task)))
+        content = tuple(tokens(task.prompt.lower())), tuple(tokens(_plain(_tests(task))))
         if content in first:
             found[task.task_id] = Finding("duplicate", f"prompt and tests are those of {first[content].task_id}")
         else:
@@ -37,6 +38,11 @@ def find_copies(tasks: Sequence[Task]) -> dict[str, Finding]:
 def _tests(task: Task) -> str:
     """What is tested: the tests, or the files of a script that alone knows it."""
     return task.tests or "\n".join(content for _, content in (task.script.files if task.script else ()))
+
+
+def _plain(tests: str) -> str:
+    tree = parse(tests)
+    return without_docstrings(tree) if tree else tests
 
 
 def _shingles(task: Task) -> frozenset[Shingle]:

@@ -15,7 +15,7 @@ MIN_RENAMED_RUN = 18  # tokens, where names do not count
 MIN_LINES = 3  # tokens of a solution that stands in lines of its own; less is `return x`
 _TOKEN = re.compile(r"\d+\.\d+|\w+|[^\w\s]")
 _COMMENT = re.compile(r"#.*")
-_QUOTED = re.compile(r"^[ \t]*(?:[>#|*]+|//|\d+[.:|)])[ \t]?", re.MULTILINE)  # before a line that is shown
+_QUOTED = re.compile(r"^[ \t]*(?:[>#|*+]+|//|\d+[.:|)])[ \t]?", re.MULTILINE)  # before a line that is shown
 _KEPT = frozenset([*keyword.kwlist, *dir(builtins), "self"])
 
 

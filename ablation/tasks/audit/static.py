@@ -19,7 +19,10 @@ NETWORK_CALLS = (
     *("http.client.HTTPSConnection", "socket.create_connection", "socket.gethostbyname", "socket.getaddrinfo"),
     *("socket.socket", "asyncio.open_connection", "xmlrpc.client.ServerProxy", "smtplib.SMTP", "smtplib.SMTP_SSL"),
     *("ftplib.FTP", "ftplib.FTP_TLS", "imaplib.IMAP4", "imaplib.IMAP4_SSL", "poplib.POP3", "telnetlib.Telnet"),
+    *("poplib.POP3_SSL", "nntplib.NNTP", "ssl.get_server_certificate", "socket.gethostbyaddr", "socket.getnameinfo"),
+    *("urllib.request.build_opener", "smtplib.LMTP", "asyncio.start_server", "urllib.request.URLopener"),
 )
+_OF_DOCSTRINGS = ("doctest.testmod", "doctest.run_docstring_examples", "doctest.DocTestFinder")
 NETWORK_PACKAGES = ("requests", "httpx", "aiohttp", "urllib3", "websocket", "websockets", "paramiko", "boto3", "pycurl")
 _RUNNERS = ("subprocess.", "os.system", "os.popen")
 _PROGRAMS = re.compile(r"\b(curl|wget|ssh|scp|nc|ping|pip install|git clone|apt-get)\b")
@@ -33,6 +36,8 @@ def text_findings(task: Task) -> list[Finding]:
     """What the text of prompt, tests and reference shows."""
     trees = [tree for tree in (parse(task.tests), parse(task.reference)) if tree]
     findings = [*_packages(task, trees), *_network(task, trees), *_unnamed(task)]
+    if documented := sorted({name for name in called_names(trees[0]) if name in _OF_DOCSTRINGS}) if trees else []:
+        findings.append(Finding("unsupported", f"{', '.join(documented)} sees no docstring of a candidate"))
     if task.reference is None:
         findings.append(Finding("no_reference", "nothing shows that the tests can be passed"))
     elif way := copied(task) or values_given(task):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ablation.tasks.audit.gold import tokens
-from ablation.tasks.audit.source import parse
+from ablation.tasks.audit.source import FUNCTION, parse
 from ablation.tasks.task import Task
 
 SHARE = 0.8  # of what the tests claim
@@ -34,15 +34,15 @@ def values_given(task: Task) -> str:
     tree = parse(task.tests)
     said = f" {' '.join(tokens(task.prompt))} "
     # A claim without a literal answer, `f(x) == expected`, repeats what stands elsewhere, unless it is shown as it is.
-    claims = [claim for claim in _claims(task.tests, tree) if claim.value or _is_given(claim, said)] if tree else []
-    if len(claims) < MIN_CLAIMS:
+    made = [claim for claim in claims(task.tests, tree) if claim.value or _is_given(claim, said)] if tree else []
+    if len(made) < MIN_CLAIMS:
         return ""
-    given = sum(_is_given(claim, said) for claim in claims)
-    if given >= SHARE * len(claims):
-        return f"{given} of the {len(claims)} answers that the tests expect stand in the instruction"
-    values = [claim.value for claim in claims]
+    given = sum(_is_given(claim, said) for claim in made)
+    if given >= SHARE * len(made):
+        return f"{given} of the {len(made)} answers that the tests expect stand in the instruction"
+    values = [claim.value for claim in made]
     if len("".join(values)) >= MIN_CHARACTERS and len(set(values)) >= MIN_CLAIMS and _follow(values, 2, said):
-        return f"the {len(claims)} answers that the tests expect stand in the instruction in a row"
+        return f"the {len(made)} answers that the tests expect stand in the instruction in a row"
     return ""
 
 
@@ -64,16 +64,43 @@ def _follow(parts: Sequence[str], gap: int, said: str) -> bool:
     return re.search(rf"(?<= ){pattern}", said) is not None
 
 
-def _claims(source: str, tree: ast.Module) -> Iterator[Claim]:
+def claims(source: str, tree: ast.Module) -> Iterator[Claim]:
+    """What the tests in ``source`` assert by comparing with something."""
+    named = _named_calls(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and len(node.test.comparators) == 1:
             sides = _near(node.test.left) or (node.test.left, node.test.comparators[0])
-            yield _claim(*sides, _words(source, node.test))
+            left, right = (named.get(side, side) for side in sides)
+            yield _claim(left, right, _words(source, node.test))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in _EQUALITIES and len(node.args) >= 2:
-                yield _claim(node.args[0], node.args[1], _words(source, node))
+                sides = node.args[0], node.args[1]
+                left, right = (named.get(side, side) for side in sides)
+                yield _claim(left, right, _words(source, node))
             elif node.func.attr == "parametrize" and len(node.args) >= 2:
                 yield from _rows(node.args[1])
+
+
+def _named_calls(tree: ast.Module) -> dict[ast.expr, ast.expr]:
+    """For each use of a name what was assigned to it last before that, in the same function, if that has a call."""
+    found: dict[ast.expr, ast.expr] = {}
+    for function in ast.walk(tree):
+        if isinstance(function, FUNCTION):
+            assigned: dict[str, ast.expr] = {}
+            for node in sorted(ast.walk(function), key=_line):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in assigned:
+                    found[node] = assigned[node.id]
+                elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _calls(node.value):
+                    assigned[node.targets[0].id] = node.value
+    return found
+
+
+def _calls(node: ast.expr) -> bool:
+    return any(isinstance(inner, ast.Call) for inner in ast.walk(node))
+
+
+def _line(node: ast.AST) -> int:
+    return getattr(node, "lineno", 0)
 
 
 def _near(left: ast.expr) -> tuple[ast.expr, ast.expr] | None:

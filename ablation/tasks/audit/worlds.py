@@ -5,6 +5,7 @@ A task whose text has to do with chance, time or the order of a set is looked at
 """
 
 import ast
+from functools import lru_cache
 
 from ablation.scoring.environment import World
 from ablation.scoring.examination import Run
@@ -39,12 +40,13 @@ def runs_in(world: int, repeats: int) -> tuple[Run, ...]:
 
 def is_sensitive(task: Task) -> bool:
     """Whether tests or reference have to do with chance, time, threads, hashes or sets."""
-    return any(_is_sensitive(node) for text in (task.tests, task.reference) for node in _nodes(text))
+    return any(map(_has_sensitive, (task.tests, task.reference)))
 
 
-def _nodes(text: str | None) -> list[ast.AST]:
+@lru_cache(maxsize=1 << 16)  # asked in every world; an answer is small
+def _has_sensitive(text: str | None) -> bool:
     tree = parse(text)
-    return list(ast.walk(tree)) if tree else []
+    return tree is not None and any(map(_is_sensitive, ast.walk(tree)))
 
 
 def _is_sensitive(node: ast.AST) -> bool:
