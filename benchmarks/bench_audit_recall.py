@@ -43,8 +43,8 @@ def main() -> None:
     audits = audited([*tasks, *spoilt], arguments.repeats)
     seconds = time.monotonic() - started
     print(
-        f"{len(audits):,} tasks in {seconds:.0f} s, {arguments.repeats} repeats, set {arguments.set}, "
-        f"seed {arguments.seed}"
+        f"{len(audits):,} tasks in {seconds:.0f} s, {arguments.repeats} repeats, "
+        f"set {arguments.set}, seed {arguments.seed}"
     )
     missed, rejected = table(audits, kinds)
     sys.exit(bool(missed) or rejected > FALSE_ALARMS * arguments.good)

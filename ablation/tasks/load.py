@@ -25,6 +25,14 @@ SPLITS = ("train", "validation", "test")
 _SAID = "ABLATION_SAID"  # inherited by the processes of a sweep, which would repeat what was said
 
 
+class NoTasksError(ConfigError):
+    """A set in which no task can be used."""
+
+    def __init__(self, sentence: str, left_out: Mapping[str, str]) -> None:
+        super().__init__(sentence)
+        self.left_out = left_out  # {where: why}
+
+
 @dataclass(frozen=True)
 class TaskSplits:
     """Chains train on ``train``; ``validation`` may choose between checkpoints; ``test`` never chooses."""
@@ -33,6 +41,7 @@ class TaskSplits:
     validation: list[Task]
     test: list[Task]
     audit: Audited = field(default_factory=Audited)
+    left_out: Mapping[str, str] = field(default_factory=dict)  # {where: why}: what of the set cannot be used
 
     @property
     def fingerprint(self) -> str:
@@ -54,6 +63,7 @@ def load_tasks(config: TasksConfig) -> TaskSplits:
     leaves a split empty.
     """
     splits = load_every_task(config)
+    _refuse_empty(splits, config)
     if config.manifest is None:
         say_once(f"tasks={config.name} were not audited (tasks.manifest=null); {_advice(config)}.")
         return replace(splits, audit=Audited(tasks=len(splits.tasks)))
@@ -67,11 +77,14 @@ def load_tasks(config: TasksConfig) -> TaskSplits:
             )
     _report(config, len(splits.tasks), list(gated.values()))
     train, validation, test = (gated[split].tasks for split in SPLITS)
-    return TaskSplits(train, validation, test, audited(manifest, gated.values()))
+    return replace(splits, train=train, validation=validation, test=test, audit=audited(manifest, gated.values()))
 
 
 def load_every_task(config: TasksConfig) -> TaskSplits:
-    """Returns the splits of ``config`` whatever its manifest says; raises ConfigError as ``load_tasks`` does."""
+    """Returns the splits of ``config`` whatever its manifest says, empty ones too.
+
+    Raises ConfigError as ``load_tasks`` does, NoTasksError where no task can be used.
+    """
     if config.name not in _SOURCES:
         close = difflib.get_close_matches(config.name, _SOURCES, n=1, cutoff=0.0)
         raise ConfigError(f"tasks.name={config.name!r} is unknown; did you mean tasks={close[0]}?")
@@ -114,19 +127,13 @@ def _read_once(loader: Loader, values: str) -> TaskSplits:
     found = collect(loader(config), strict=config.strict)
     if not found.tasks:
         why = [f"; {where}: {reason}" for where, reason in list(found.left_out.items())[:1]]
-        raise ConfigError(
+        raise NoTasksError(
             f"tasks.path={config.path} holds no task that can be used ({len(found.left_out)} cannot{''.join(why)}); "
-            f"expected a set for tasks={config.name}."
+            f"expected a set for tasks={config.name}.",
+            found.left_out,
         )
     _say_found(config, found)
     splits = split_tasks(found.tasks, {split: getattr(config, split) for split in SPLITS}, config.seed)
-    for split, tasks in splits.items():
-        if not tasks:
-            raise ConfigError(
-                f"none of the {len(found.tasks)} tasks in tasks.path={config.path} falls into the {split} split "
-                f"(near-duplicates stay together, {largest_cluster(found.tasks)} at most); "
-                f"another tasks.seed, such as tasks.seed={config.seed + 1}, splits them otherwise."
-            )
     if unused := len(found.tasks) - sum(map(len, splits.values())):
         full = ", ".join(
             f"tasks.{name}={len(tasks)}" for name, tasks in splits.items() if len(tasks) == getattr(config, name)
@@ -134,7 +141,18 @@ def _read_once(loader: Loader, values: str) -> TaskSplits:
         say_once(
             f"{unused} of {len(found.tasks)} tasks in tasks.path={config.path} are not used: {full} are all taken."
         )
-    return TaskSplits(splits["train"], splits["validation"], splits["test"])
+    return TaskSplits(splits["train"], splits["validation"], splits["test"], left_out=found.left_out)
+
+
+def _refuse_empty(splits: TaskSplits, config: TasksConfig) -> None:
+    """Raises ConfigError when a split has no task."""
+    for split in SPLITS:
+        if not getattr(splits, split):
+            raise ConfigError(
+                f"none of the tasks in tasks.path={config.path} falls into the {split} split "
+                f"(near-duplicates stay together, {largest_cluster(splits.tasks)} at most); "
+                f"another tasks.seed, such as tasks.seed={config.seed + 1}, splits them otherwise."
+            )
 
 
 _SOURCES: Mapping[str, Callable[[TasksConfig], TaskSplits]] = {

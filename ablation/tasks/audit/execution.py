@@ -34,9 +34,11 @@ def look_at(tasks: Iterable[Task], world: int, repeats: int, pool: ScoringPool) 
 
 
 def _overran(look: Look) -> bool:
-    """Whether the reference ran out of time once, and at another time solved."""
+    """Whether the reference ran out of time once, and at another time solved, if only when the task was prepared."""
     late = [run.status == "timeout" or _LATE in run.detail for run in look.reference]
-    return any(run.solved for run in look.reference) and (any(late) or _LATE in look.refused)
+    if look.refused:
+        return _LATE in look.refused and any(run.solved for run in look.reference)
+    return any(late)
 
 
 def _looks(tasks: Iterable[Task], world: int, repeats: int, pool: ScoringPool) -> Iterator[tuple[Task, Look]]:

@@ -47,6 +47,7 @@ def findings_bars(counts: Mapping[str, int], rejecting: Sequence[str]) -> str:
         axes.grid(axis="y", visible=False)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if not shown:
+            axes.set_axis_off()
             axes.text(0.5, 0.5, "no finding", transform=axes.transAxes, ha="center", color="#777777")
 
     return _drawn("findings", "Tasks with each finding", "tasks", draw, (SIZE[0], max(1.4, 0.55 + 0.3 * len(shown))))

@@ -15,7 +15,9 @@ MIN_RENAMED_RUN = 18  # tokens, where names do not count
 MIN_LINES = 3  # tokens of a solution that stands in lines of its own; less is `return x`
 _TOKEN = re.compile(r"\d+\.\d+|\w+|[^\w\s]")
 _COMMENT = re.compile(r"#.*")
-_QUOTED = re.compile(r"^[ \t]*(?:[>#|*+]+|//|\d+[.:|)])[ \t]?", re.MULTILINE)  # before a line that is shown
+_QUOTED = re.compile(
+    r"^[ \t]*(?:[>#|*+]+|//|\d+(?:[.:|)]|(?=[ \t])))[ \t]?", re.MULTILINE
+)  # before a line that is shown
 _KEPT = frozenset([*keyword.kwlist, *dir(builtins), "self"])
 
 
@@ -29,10 +31,12 @@ def copied(task: Task) -> str:
 
     Every function body of the entry point is compared, without docstrings and comments: it is given away when its
     lines stand in the instruction as lines, or when one run of tokens holds most of it, be it with other names. In the
-    instruction the signs of quotations, comments and lists before a line do not count.
+    instruction the signs of quotations, patches, comments and lists before a line do not count, nor does it matter
+    whether line ends are written as in JSON.
     """
     bodies = _bodies(task)
-    for instruction in dict.fromkeys([task.prompt, _QUOTED.sub("", task.prompt)]):
+    unfolded = task.prompt.replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"')
+    for instruction in dict.fromkeys([task.prompt, _QUOTED.sub("", task.prompt), unfolded]):
         ways = [_way(body, instruction) for body in bodies]
         if ways and all(ways):
             return ways[0]

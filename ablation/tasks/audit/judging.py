@@ -13,6 +13,7 @@ from ablation.tasks.task import Task
 
 SLOW_S = 1.0  # of the reference, by median; half of the task's own limit if that is less
 MIN_TESTS = 2
+_NO_TEST = "the tests define no test"  # as the evaluator says it
 _ABSENT = re.compile(r"No module named '([\w.]+)'")
 
 
@@ -35,7 +36,7 @@ def _tests(task: Task, looks: Sequence[Look]) -> Iterator[Finding]:
     seen = any(look.reference or look.stubs for look in looks)
     total = max((look.total for look in looks), default=0)
     count = total if seen else count_tests(tree) if tree else MIN_TESTS  # what does not parse is unsupported, not few
-    if count == 0:
+    if count == 0 or (looks and all(_NO_TEST in look.refused for look in looks)):
         yield Finding("no_tests", "the tests file has no test that counts")
     elif count < MIN_TESTS:
         yield Finding("few_tests", f"{count} test, expected {MIN_TESTS} or more for partial credit")

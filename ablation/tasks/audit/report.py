@@ -3,9 +3,10 @@
 import json
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ablation
@@ -25,16 +26,21 @@ def settings(repeats: int, tier: str) -> dict[str, Any]:
 
 
 def about(
-    source: dict[str, Any], fingerprint: str, audits: Sequence[Audit], settings: dict[str, Any]
+    source: dict[str, Any],
+    fingerprint: str,
+    audits: Sequence[Audit],
+    settings: dict[str, Any],
+    left_out: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """What the manifest says of the set and of how it was audited.
 
     ``source`` is the configuration that the set was made from, ``fingerprint`` that of all its tasks, whether
-    accepted or not.
+    accepted or not, ``left_out`` says {where: why} of what could not be read.
     """
     accepted = sum(audit.accepted for audit in audits)
     return {
         "set": {"source": source, "fingerprint": fingerprint, "tasks": len(audits), "accepted": accepted},
+        "left_out": dict(left_out),
         "audit": settings,
     }
 

@@ -63,7 +63,11 @@ def stubs(task: Task) -> list[Stub]:
         Stub("an empty module", ""),
         Stub("a module without functions", "".join(f"{n} = None\n" for n in sorted(names))),
     ]
-    rarer = {text: f"return {text}" for text in _expected(task, tests)} if tests else {}
+    rarer = (
+        {text: "return " + text.replace("{", "{{").replace("}", "}}") for text in _expected(task, tests)}
+        if tests
+        else {}
+    )
     for label, answer in (_ANSWERS | rarer).items():
         if label == _LAST_RAISING and tests is not None and not _tells_errors_apart(tests):
             continue  # it does what the other does

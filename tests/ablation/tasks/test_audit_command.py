@@ -11,6 +11,7 @@ from audit_task import clamp
 from ablation.audit import unique
 from ablation.composing import compose_config
 from ablation.config import ConfigError
+from ablation.tasks import jsonl
 from ablation.tasks.audit.findings import REJECTING, WARNING, Audit, Finding
 from ablation.tasks.audit.looks import Look
 from ablation.tasks.audit.report import about, settings, table, write
@@ -131,3 +132,28 @@ def test_the_table_counts_tasks_for_every_kind_and_shows_the_first():
     assert rows["flaky"] == ["rejects", "1", "b: 3 of 10"]
     assert rows["duplicate"] == ["rejects", "0", "-"]
     assert lines[-1] == "1 of 2 tasks accepted, 1 rejected."
+
+
+def test_what_cannot_be_read_is_listed_the_rest_audited_however_small_and_strict_refuses(tmp_path):
+    good = [jsonl.to_line(clamp(task_id=f"t{n}", timeout_s=2.0 + n)) for n in range(2)]
+    (tmp_path / "set.jsonl").write_text("".join([good[0], '{"task_id": "x"}\n', "{\n", good[1]]))
+    typed = ("ablation.audit", "tasks=jsonl", "tasks.path=set.jsonl", "tasks.audit_repeats=2", "out=audit")
+    ended = command(*typed, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "left out: set.jsonl line 2: prompt is missing" in ended.stderr
+    assert "left out: set.jsonl line 3: it is no JSON" in ended.stderr
+    manifest = json.loads((tmp_path / "audit" / "manifest.json").read_text())
+    assert list(manifest["left_out"]) == ["set.jsonl line 2", "set.jsonl line 3"]
+    assert list(manifest["tasks"]) == ["t0"]
+    ended = command(*typed, "strict=true", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "set.jsonl line 2: prompt is missing" in ended.stderr
+
+
+def test_a_set_without_a_task_is_an_error_to_the_strict_alone(tmp_path):
+    (tmp_path / "set.jsonl").write_text("[]\n")
+    typed = ("ablation.audit", "tasks=jsonl", "tasks.path=set.jsonl", "out=audit")
+    ended = command(*typed, cwd=tmp_path)
+    assert ended.returncode == 0
+    assert "left out: set.jsonl line 1: it is list in JSON, expected an object" in ended.stderr
+    assert command(*typed, "strict=true", cwd=tmp_path).returncode == 2

@@ -17,6 +17,13 @@ def test_of_duplicates_the_first_in_sorted_order_stays():
     assert found["c"].detail == "prompt and tests are those of a"
 
 
+def test_comments_docstrings_and_parentheses_in_tests_make_no_other_task():
+    dressed = TESTS.replace("():\n", '():\n    """A case."""  # by hand\n').replace("== 5", "== (5)")
+    copy = clamp(task_id="copy", tests=f'"""Tests."""\n{dressed}')
+    assert find_copies([clamp(), copy])["copy"].kind == "duplicate"
+    assert find_copies([clamp(), replace(copy, tests=TESTS.replace("== 5", "== 6"))])["copy"].kind == "near_duplicate"
+
+
 def test_tasks_that_their_scripts_alone_tell_apart_are_no_duplicates():
     scripts = [
         Script("/app", (("/tests/test.sh", "x"), ("/tests/t.py", f"assert f({n}) == {n}")), 512) for n in (1, 2, 1)

@@ -265,3 +265,31 @@ def test_runs_of_an_audit_are_as_many_as_asked_and_no_two_alike():
 def test_a_task_is_sensitive_when_its_text_has_to_do_with_chance_time_or_sets(source, expected):
     assert is_sensitive(clamp(reference=source)) is expected
     assert is_sensitive(clamp(reference=None, tests=source)) is expected
+
+
+def labels(tests: str) -> set[str]:
+    return {stub.label for stub in stubs(clamp(tests=tests))}
+
+
+def test_a_second_error_is_raised_only_where_tests_may_tell_it_from_the_first():
+    assert "raising ValueError" not in labels(TESTS)
+    for more in ("    try:\n        clamp()\n    except Exception:\n        pass\n", "    with x: clamp()\n"):
+        assert "raising ValueError" in labels(f"{TESTS}\ndef test_more():\n{more}")
+    assert "raising ValueError" in labels(f"{TESTS}\ndef test_more():\n    assertRaises(KeyError, clamp)\n")
+
+
+def test_rarer_answers_are_tried_where_the_tests_have_them():
+    assert not {"returning {}", "returning ()", "returning -1", "returning 7"} & labels(TESTS)
+    more = "\ndef test_more():\n    assert clamp() == {}\n    assert clamp(1) == ()\n    assert clamp(2) == -1\n"
+    assert labels(TESTS + more) >= {"returning {}", "returning ()", "returning -1"}
+    assert "returning 7" in labels("def test_a(): assert clamp(1) == 7\ndef test_b(): assert clamp(2) == 7\n")
+
+
+def test_a_reference_that_once_ran_out_of_time_is_looked_at_again_with_more(pools):
+    waits = "import random\nimport time\n\ndef clamp(value, low, high):\n    if random.random() < 0.1:\n"
+    waits += "        time.sleep(SECONDS)\n" + REFERENCE.partition("\n")[2]  # in one run, by its seed
+    near = clamp(reference=waits.replace("SECONDS", "0.5"), timeout_s=0.4)
+    hangs = clamp(task_id="hangs", reference=waits.replace("SECONDS", "60"), timeout_s=0.4)
+    found = audited([near, hangs], pools)
+    assert "flaky" not in kinds(found["clamp"])
+    assert "flaky" in kinds(found["hangs"])

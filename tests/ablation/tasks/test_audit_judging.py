@@ -68,6 +68,12 @@ def test_tests_are_counted_as_they_are_expected_of_candidates(tests, kinds):
     assert kept == kinds
 
 
+def test_a_file_in_which_the_verifier_sees_no_test_has_none_and_is_not_few():
+    looks = [Look(world, refused="the tests define no test that counts") for world in range(2)]
+    assert "no_tests" in [finding.kind for finding in found(*looks)]
+    assert "no_tests" not in [finding.kind for finding in found(looks[0], Look(1, NAMES, (GOOD,)))]
+
+
 def test_the_floor_is_the_best_run_of_the_best_stub_in_any_world():
     looks = [Look(0, NAMES, stubs={"a": [0, 1], "b": [0, 0]}), Look(1, NAMES, stubs={"a": [0], "b": [2]})]
     assert stub_floor(looks) == ("b", 2, 2)

@@ -216,3 +216,22 @@ def test_tests_are_functions_at_the_top_and_methods_of_test_classes():
         "class H:\n    def test_i(self): ...\n"
     )
     assert count_tests(ast.parse(source)) == 4
+
+
+def test_answers_are_seen_behind_a_name_that_a_call_was_given():
+    tests = "".join(
+        f"def test_{n}():\n    result = clamp({n}, 2, 90)\n    assert result == {n}\n\n" for n in (20, 31, 42, 53)
+    )
+    shown = "".join(f"clamp({n}, 2, 90) -> {n}\n" for n in (20, 31, 42, 53))
+    assert values_given(clamp(tests=tests, prompt=f"Write `clamp`.\n{shown}"))
+    assert not values_given(clamp(tests=tests, prompt=f"Write `clamp`.\n{shown[:25]}"))
+
+
+def test_an_import_whose_failure_is_raised_again_is_needed():
+    source = "try:\n    import absent\nexcept ImportError:\n    raise RuntimeError('install it')\n"
+    assert required_imports(ast.parse(source)) == {"absent"}
+
+
+def test_tests_that_ask_for_docstrings_are_not_supported():
+    tests = f"import doctest\nimport solution\n{TESTS}\ndef test_doc():\n    doctest.testmod(solution)\n"
+    assert "unsupported" in [finding.kind for finding in text_findings(clamp(tests=tests))]

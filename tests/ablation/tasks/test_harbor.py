@@ -10,7 +10,7 @@ from ablation.scoring.pool import ScoringPool, Submission
 from ablation.scoring.script import namespace
 from ablation.scoring.script.grade import grade_script, prepare_script
 from ablation.tasks.harbor.load import read_tasks
-from ablation.tasks.load import load_every_task
+from ablation.tasks.load import load_every_task, load_tasks
 from ablation.tasks.reading import Found, collect
 from ablation.tasks.task import Task
 
@@ -327,4 +327,4 @@ def test_an_empty_set_and_an_empty_split_are_refused(tmp_path):
         load_every_task(config(tmp_path))
     write_task(tmp_path)
     with pytest.raises(ConfigError, match=r"falls into the \w+ split"):
-        load_every_task(config(tmp_path))
+        load_tasks(config(tmp_path))

@@ -77,8 +77,8 @@ def test_strict_ends_a_command_with_exit_code_2_and_the_first_fault(tmp_path):
 def test_an_empty_split_says_how_large_the_largest_cluster_is(tmp_path):
     path = tmp_path / "set.jsonl"
     path.write_text("".join(jsonl.to_line(clamp(task_id=f"t{n}", timeout_s=n + 1)) for n in range(50)))
-    with pytest.raises(ConfigError, match=r"none of the 50 tasks .*near-duplicates stay together, 50 at most"):
-        load_every_task(TasksConfig("jsonl", 10, 10, 10, path=str(path)))
+    with pytest.raises(ConfigError, match=r"none of the tasks .*near-duplicates stay together, 50 at most"):
+        load_tasks(TasksConfig("jsonl", 50, 10, 10, path=str(path)))
 
 
 def test_the_command_to_audit_a_set_names_its_place(tmp_path, capsys, monkeypatch):
