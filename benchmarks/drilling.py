@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PHASES = ("generation", "scoring", "update", "state write", "candidate write", "history write")
 # The innermost function of ours that a phase is known by, or of the trainer: file's end, function.
 _KNOWN = {
+    ("ablation/tracking.py", "_guard"): "W&B",
     ("ablation/tracking.py", "log"): "history write",
     ("ablation/tracking.py", "sync"): "history write",
     ("training/recorder.py", "_save_candidate"): "candidate write",
@@ -37,7 +38,11 @@ _KNOWN = {
     ("transformers/trainer.py", "_run_epoch"): "between",
     ("training/link.py", "train_link"): "start-up",
 }
-_WATCHED = {"state write": "resume", "candidate write": "checkpoints"}  # folders where a hidden one appears meanwhile
+# Where a hidden folder shows during a phase, or right before it: the row follows the candidate.
+_SIGNS = {"state write": "resume", "candidate write": "checkpoints", "history write": "checkpoints"}
+# The longest burst, in seconds, out of each phase that may come before a short one.
+_BEFORE = {"candidate write": 0.02, "rollouts write": 0.004, "W&B": 0.003, "history write": 0.003, "unreadable": 0.0}
+_BURSTS = 100
 
 
 def start(cwd: Path, arguments: list[str], **environment: str) -> subprocess.Popen:
@@ -77,7 +82,7 @@ def phase(pid: int) -> str:
     for thread in json.loads(ended.stdout):
         for frame in thread["frames"] if thread["thread_name"] == "MainThread" else ():
             for (file, function), name in _KNOWN.items():
-                if frame["filename"].endswith(file) and frame["name"] == function:
+                if frame["filename"].endswith(file) and frame["name"].rpartition(".")[2] == function:
                     return name
     return "start-up"
 
@@ -85,8 +90,8 @@ def phase(pid: int) -> str:
 def kill_in(wanted: str, supervisor: subprocess.Popen, chain: Path, chance: random.Random) -> str | None:
     """Freezes the link at random instants until it stands in ``wanted``, then kills the group; returns the phase.
 
-    ``wanted`` "any": the first instant counts. Short phases are frozen when their files begin to show. None when
-    the command ended before.
+    ``wanted`` "any": the first instant counts. For short phases the link goes on in bursts of milliseconds from where
+    the files of what comes before begin to show. None when the command ended before.
     """
     if wanted == "any":
         time.sleep(chance.uniform(0.5, 1.5) * _usual_start(chain))
@@ -97,12 +102,16 @@ def kill_in(wanted: str, supervisor: subprocess.Popen, chain: Path, chance: rand
             continue
         _wait_for_a_sign(wanted, supervisor, chain, chance)
         try:
-            link.suspend()
-            found = phase(link.pid)
-            if wanted in (found, "any"):
-                kill(supervisor)
-                return found
-            link.resume()
+            for _ in range(_BURSTS if wanted in _SIGNS else 1):
+                link.suspend()
+                found = phase(link.pid)
+                if wanted in (found, "any"):
+                    kill(supervisor)
+                    return found
+                link.resume()
+                if found not in _BEFORE:
+                    break  # too late for this step
+                time.sleep(chance.uniform(0.0, _BEFORE[found]))
         except psutil.NoSuchProcess:
             continue
     return None
@@ -114,24 +123,16 @@ def _usual_start(chain: Path) -> float:
 
 
 def _wait_for_a_sign(wanted: str, supervisor: subprocess.Popen, chain: Path, chance: random.Random) -> None:
-    if wanted in _WATCHED:
-        folder = chain / _WATCHED[wanted]
-
-        def sign() -> bool:
-            return folder.is_dir() and any(path.suffix == ".partial" for path in folder.iterdir())
-
-    elif wanted == "history write":
-        history = chain / "history.jsonl"
-        size = history.stat().st_size if history.exists() else 0
-
-        def sign() -> bool:
-            return history.exists() and history.stat().st_size != size
-
-    else:
+    if wanted not in _SIGNS:
         time.sleep(chance.uniform(0.05, 1.0))
         return
-    while not sign() and supervisor.poll() is None:
-        time.sleep(0.0005)
+    folder = chain / _SIGNS[wanted]
+
+    def shows() -> bool:
+        return folder.is_dir() and any(path.suffix == ".partial" for path in folder.iterdir())
+
+    while not shows() and supervisor.poll() is None:
+        time.sleep(0.001)
 
 
 def rows(chain: Path) -> list[dict[str, Any]]:

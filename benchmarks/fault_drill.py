@@ -19,7 +19,7 @@ import injections
 from drilling import PHASES, ROOT
 
 STEPS, SHORT = 60, 6  # of the killed chain and the reference, of the other chains
-EVERY = 3  # steps between full states
+EVERY = 2  # steps between full states, and between candidates
 KILLS, EACH = 25, 3
 TABLE = ("fault", "times", "phase", "outcome")
 
@@ -27,7 +27,7 @@ TABLE = ("fault", "times", "phase", "outcome")
 def arguments(model: str | None) -> list[str]:
     """The configuration of every chain: the tiny model with small batches."""
     path = [f"model.path={model}"] if model else []
-    small = ["grpo.train_batch_size=16", "tasks.validation=6", "tasks.test=6", "chain.save_every=2"]
+    small = ["grpo.train_batch_size=16", "tasks.validation=6", "tasks.test=6", f"chain.save_every={EVERY}"]
     return ["reward=shaped", *path, *small, f"chain.resume_every={EVERY}"]
 
 
@@ -78,7 +78,7 @@ def report(rows: list[tuple[str, ...]], chain: Path) -> str:
         "# Faults that were injected",
         "",
         f"Made by `python benchmarks/fault_drill.py`: a chain of {STEPS} steps of the tiny model (16 completions a "
-        f"step, a full state every {EVERY} steps, a candidate every second), and short chains of {SHORT} steps. "
+        f"step, a full state and a candidate every {EVERY} steps), and short chains of {SHORT} steps. "
         '"Equal" means the weights of every candidate, the stitched history (all but `time/ system/ chain/`) and the '
         "stored rollouts equal those of one uninterrupted chain to the last bit, on a CPU.",
         "",

@@ -17,6 +17,7 @@ import psutil
 from ablation.training.links import AUTOMATIC
 
 sys.path.insert(0, str(drilling.ROOT))
+LONG = 40  # steps, for a chain that must not be over before its job
 START_S = 900.0  # for a link to make its first step, on a busy machine
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 CGROUP = Path("/sys/fs/cgroup/memory")
@@ -120,13 +121,17 @@ def sigusr2(drill: Drill) -> str:
 
 def job_end(drill: Drill) -> str:
     """the job ends: after some steps."""
+    drill.steps = LONG
+    drill.typed.append(f"chain.steps={LONG}")
     process = drill.start()  # measures what a start takes here
     drill.until_step(process, 2)
     drilling.kill(process)
-    # Room for the start, one or two steps and the closing, not for the chain.
+    # Room for the start, a few steps and the closing, not for the chain.
     seconds = max(drilling.startups(drill.chain)) * 1.3 + 20
     drill.start(f"cluster.time_min={seconds / 60:.2f}").wait()
-    return drill.status()
+    status = drill.status()
+    assert "the job ends in" in status, f"the job was not too short for the chain: {status}"
+    return status
 
 
 def reward_raises(drill: Drill) -> str:

@@ -45,6 +45,9 @@ from analysis.selection import Rule, pick
 
 def train_link(config: Config, chain_dir: Path, link: int, orders: Orders = Orders()) -> Ending:  # noqa: B008  # frozen
     """Trains from the newest valid state until ``config.chain.steps``, a signal, or the job's end."""
+    guard = partial(lease.check, chain_dir, orders.lease) if orders.lease else None
+    if guard is not None:
+        guard()
     resume_dir = chain_dir / "resume"
     resume_dir.mkdir(exist_ok=True)
     for folder in (resume_dir, chain_dir / "checkpoints"):
@@ -59,7 +62,6 @@ def train_link(config: Config, chain_dir: Path, link: int, orders: Orders = Orde
         closing = stack.enter_context(_Closing(tracker))
         _refuse_holes(chain_dir, tracker, first_step)
         stopping = Stopping(orders.job, Stopwatch(earlier))
-        guard = partial(lease.check, chain_dir, orders.lease) if orders.lease else None
         trainer = _assemble(config, chain_dir, resume_dir, pool, tracker, first_step, stopping, guard)
         stopping.watch.started(time.monotonic() - orders.job.began_s)
         stopping.listen()

@@ -4,8 +4,10 @@ import inspect
 import os
 import socket
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
+from ablation.chain_files import last_written
 from ablation.config import Config
 from ablation.provenance import origin, package_versions, provenance, tasks_origin
 from ablation.scoring.rewards import REWARDS
@@ -43,23 +45,30 @@ def begin_link(config: Config, record: ChainRecord) -> LinkRecord:
     return link
 
 
-def end_link(folder: Path, record: ChainRecord, status: Status, cause: str) -> None:
-    """Records how the last link ended, how far it came, and whether others shall follow it by themselves."""
+def end_link(folder: Path, record: ChainRecord, status: Status, cause: str, end: str | None = None) -> None:
+    """Records how the last link ended (``end``: ISO 8601, by default now), how far it came, and whether others shall
+    follow it by themselves."""
     link = record.links[-1]
     steps, states = history_steps(folder, link.link), saved_steps(folder / "resume")
     if steps:
         link.first_step, link.last_step = min(steps), max(steps)
     link.saved_step = max(states, default=0)
     link.status = record.status = status
-    link.end, link.cause = now(), cause or status
+    link.end, link.cause = end or now(), cause or status
     record.given_up = hopeless(record) or ""
     write_record(folder, record)
 
 
 def bury_dead_link(folder: Path, record: ChainRecord) -> None:
-    """Closes a last link that could not do it itself: the lease is ours, so its supervisor is gone."""
+    """Closes a last link that could not do it itself: the lease is ours, so its supervisor is gone.
+
+    It ended when it wrote last, as far as anybody knows.
+    """
     if record.status == "running" and record.links:
-        end_link(folder, record, "failed", DEAD)
+        link = record.links[-1]
+        died_s = last_written([folder / "history.jsonl", folder / "logs" / f"link-{link.link}.log"])
+        end = link.start if died_s is None else datetime.fromtimestamp(died_s, UTC).isoformat(timespec="seconds")
+        end_link(folder, record, "failed", DEAD, max(end, link.start))
 
 
 def hopeless(record: ChainRecord) -> str | None:

@@ -1,6 +1,9 @@
 """The records of links: how they end, and when no other follows by itself."""
 
 import json
+import os
+import time
+from datetime import datetime
 
 import pytest
 
@@ -49,6 +52,18 @@ def test_a_chain_that_fails_twice_at_one_step_is_given_up_in_its_record(chain, m
     assert record.given_up == (
         "links 0 and 1 both failed after step 13, with nothing saved after step 10: ValueError: x"
     )
+
+
+def test_a_link_found_dead_ended_when_it_wrote_last(chain, tmp_path):
+    history = tmp_path / "history.jsonl"
+    history.touch()
+    wrote_s = time.time() + 3600
+    record_of = chain("stopped", reached=2, saved=2)
+    os.utime(history, (wrote_s, wrote_s))
+    link = begin_link(compose("reward=binary", "study=linked", "tracking=off"), record_of)
+    bury_dead_link(tmp_path, record_of)
+    assert (link.status, link.cause) == ("failed", DEAD)
+    assert datetime.fromisoformat(link.end or "").timestamp() == pytest.approx(wrote_s, abs=1)
 
 
 def test_links_that_die_with_their_supervisors_count_too_even_before_the_first_step(chain, monkeypatch):
