@@ -98,7 +98,7 @@ class Drill:
         record = json.loads((self.chain / "chain.json").read_text())
         link = record["links"][-1]
         cause = (link["cause"] or "").replace(str(self.chain), "the chain's folder")
-        return f"{record['status']}: {cause}"
+        return cause if cause == record["status"] else f"{record['status']}: {cause}"
 
 
 def told_to_stop(drill: Drill, number: int) -> str:
