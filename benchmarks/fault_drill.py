@@ -39,7 +39,7 @@ def train(work: Path, study: str, typed: list[str]) -> Path:
 
 
 def killed(work: Path, typed: list[str], seed: int, kills: int, each: int) -> Path:
-    """Trains the chain that is killed ``kills`` times and more, ``each`` times in every phase; noted in ``kills.jsonl``."""
+    """Trains the chain that is killed, ``kills`` times or more, ``each`` times in every phase; see ``kills.jsonl``."""
     chain, log = work / "runs" / "killed" / "shaped-s0", work / "kills.jsonl"
     done = [json.loads(line)["phase"] for line in log.read_text().splitlines()] if log.exists() else []
     while wanted := _wanted(done, random.Random(seed + len(done)), kills, each):
