@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -119,7 +120,7 @@ def kill_in(wanted: str, supervisor: subprocess.Popen, chain: Path, chance: rand
 
 def _usual_start(chain: Path) -> float:
     """Seconds until a link of this chain makes its first step, as its history says; 20 at first."""
-    return max(startups(chain), default=20.0)
+    return statistics.median(startups(chain) or [20.0])
 
 
 def _wait_for_a_sign(wanted: str, supervisor: subprocess.Popen, chain: Path, chance: random.Random) -> None:

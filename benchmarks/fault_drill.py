@@ -20,7 +20,6 @@ from drilling import PHASES, ROOT
 
 STEPS, SHORT = 60, 6  # of the killed chain and the reference, of the other chains
 EVERY = 2  # steps between full states, and between candidates
-KILLS, EACH = 25, 3
 TABLE = ("fault", "times", "phase", "outcome")
 
 
@@ -39,11 +38,11 @@ def train(work: Path, study: str, typed: list[str]) -> Path:
     return work / "runs" / study / "shaped-s0"
 
 
-def killed(work: Path, typed: list[str], seed: int) -> Path:
-    """Trains the chain that is killed; what was done is appended to ``kills.jsonl``."""
+def killed(work: Path, typed: list[str], seed: int, kills: int, each: int) -> Path:
+    """Trains the chain that is killed, ``kills`` times or more, ``each`` times in every phase; see ``kills.jsonl``."""
     chain, log = work / "runs" / "killed" / "shaped-s0", work / "kills.jsonl"
     done = [json.loads(line)["phase"] for line in log.read_text().splitlines()] if log.exists() else []
-    while wanted := _wanted(done, random.Random(seed + len(done))):
+    while wanted := _wanted(done, random.Random(seed + len(done)), kills, each):
         process = drilling.start(work, [*typed, "study=killed"])
         found = drilling.kill_in(wanted, process, chain, random.Random(seed + len(done)))
         if found is None:
@@ -55,12 +54,12 @@ def killed(work: Path, typed: list[str], seed: int) -> Path:
     return train(work, "killed", typed)
 
 
-def _wanted(done: list[str], chance: random.Random) -> str | None:
+def _wanted(done: list[str], chance: random.Random, kills: int, each: int) -> str | None:
     counts = Counter(done)
-    lacking = [phase for phase in PHASES if counts[phase] < EACH]
+    lacking = [phase for phase in PHASES if counts[phase] < each]
     if lacking:
         return chance.choice(lacking)
-    return "any" if len(done) < KILLS else None
+    return "any" if len(done) < kills else None
 
 
 def kill_rows(work: Path, chain: Path, reference: Path) -> list[tuple[str, ...]]:
@@ -98,13 +97,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/fault-drill"), help="kept, so that a drill goes on")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "faults.md")
     parser.add_argument("--model", help="folder of a base model (default: the tiny one, made first)")
+    parser.add_argument("--kills", type=int, default=25, help="at least, over the chain")
+    parser.add_argument("--each", type=int, default=3, help="kills at least in each phase")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     work = options.work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     typed = arguments(options.model)
     reference = train(work, "reference", [*typed, f"chain.steps={STEPS}"])
-    chain = killed(work, [*typed, f"chain.steps={STEPS}"], options.seed)
+    chain = killed(work, [*typed, f"chain.steps={STEPS}"], options.seed, options.kills, options.each)
     rows = kill_rows(work, chain, reference)
     for row in rows:
         print(" | ".join(row), flush=True)

@@ -98,7 +98,7 @@ class Drill:
         record = json.loads((self.chain / "chain.json").read_text())
         link = record["links"][-1]
         cause = (link["cause"] or "").replace(str(self.chain), "the chain's folder")
-        return f"{record['status']}: {cause}"
+        return cause if cause == record["status"] else f"{record['status']}: {cause}"
 
 
 def told_to_stop(drill: Drill, number: int) -> str:
@@ -197,18 +197,22 @@ def disk_full(drill: Drill) -> str:
 
 
 def read_only(drill: Drill) -> str:
-    """run folder becomes read-only: any."""
-    with small_disk(drill, "200m") as study:
-        process = drill.start()
-        drill.until_step(process, 1)
-        subprocess.run(["mount", "-o", "remount,ro", str(study)], check=True)
+    """run folder becomes read-only (immutable): any."""
+    process = drill.start()
+    drill.until_step(process, 1)
+    folders = [str(path) for path in (drill.chain, *drill.chain.iterdir()) if path.is_dir()]
+    changed = subprocess.run(["chattr", "+i", *folders], capture_output=True, text=True, check=False)
+    try:
+        if changed.returncode:
+            process.wait()
+            raise NotHereError(f"folders cannot be made immutable ({changed.stderr.strip()})")
         process.wait()
-        refused = drill.start()
-        refused.wait()
-        subprocess.run(["mount", "-o", "remount,rw", str(study)], check=True)
+        assert drill.start().wait() == 2, "the next link was not refused"
+    finally:
+        subprocess.run(["chattr", "-i", *folders], check=False, stderr=subprocess.DEVNULL)
     said = (drill.work / "printed").read_text().splitlines()
     sentence = next(line for line in reversed(said) if "cannot be written" in line)
-    return f"the link ends, the next is refused ({sentence.partition('cannot be ')[2].partition(';')[0]})"
+    return f"the link ends, the next is refused: cannot be {sentence.partition('cannot be ')[2]}"
 
 
 def clock_jumps(drill: Drill) -> str:
@@ -218,7 +222,8 @@ def clock_jumps(drill: Drill) -> str:
     clock = drill.work / "clock"
     clock.write_text("+0")
     fake = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    process = drill.start(LD_PRELOAD=str(FAKETIME), **fake)
+    # Its library cannot be loaded into the containment of candidates, which has no part in this.
+    process = drill.start("scoring.sandbox=none", LD_PRELOAD=str(FAKETIME), **fake)
     for step, offset in ((1, "+1d"), (2, "-1d")):
         drill.until_step(process, step)
         clock.write_text(offset)
