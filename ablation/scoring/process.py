@@ -22,7 +22,6 @@ from ablation.tasks.task import Task
 
 EVALUATOR = "ablation.scoring.evaluator"
 START_S = 60.0  # for a worker to start and prepare a task, on a busy network file system
-MARGIN_S = 0.2  # beyond the candidate's own time, after which the worker hangs in what the candidate gave it
 SEND_S = 30.0  # for a worker to take a job
 STOP_S = 1.0  # for a worker to end by itself
 
@@ -89,7 +88,7 @@ class WorkerProcess:
                 self.started, self.deadline = False, self._patience()
             else:
                 self.started, self.expected = True, tuple(frame["started"])
-                self.deadline = time.monotonic() + self._task.timeout_s + MARGIN_S
+                self.deadline = time.monotonic() + self._task.timeout_s + frame["margin_s"]
         return verdicts
 
     def _patience(self) -> float:

@@ -12,7 +12,7 @@ import errno
 import struct
 from collections.abc import Mapping
 
-from ablation.scoring.containment.policy import ABSENT, KILLED, OUTWARD, WHOLE, Among, allowed
+from ablation.scoring.containment.policy import ABSENT, KILLED, OUTWARD, OUTWARD_UNLESS, WHOLE, Among, allowed
 from ablation.scoring.containment.syscalls import UNKNOWN_FROM, X86_64, Architecture
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
@@ -32,9 +32,14 @@ def program(architecture: Architecture, files: bool) -> bytes:
 
 
 def evaluator_program(architecture: Architecture) -> bytes:
-    """The filter of an evaluator: it starts no program and reaches nobody, and is else as free as any process."""
+    """The filter of an evaluator: it starts no program and reaches nobody, and is else as free as any process.
+
+    But for calls newer than the table, which may lead anywhere; C libraries fall back to older ones.
+    """
     numbers = architecture.numbers
-    return _filter(architecture, {numbers[name]: REFUSE for name in OUTWARD if name in numbers}, ALLOW, ALLOW)
+    table: dict[int, Leaf] = {numbers[name]: REFUSE for name in OUTWARD if name in numbers}
+    table.update({numbers[name]: conditions for name, conditions in OUTWARD_UNLESS.items()})
+    return _filter(architecture, table, ALLOW, ABSENT_CALL)
 
 
 def _filter(architecture: Architecture, table: Mapping[int, Leaf], otherwise: int, unknown: int) -> bytes:

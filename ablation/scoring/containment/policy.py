@@ -61,11 +61,16 @@ KILLED = _names(
 )
 
 # What an evaluator, which runs tests on what candidates answer, has no honest use for: starting programs, connections
-# to anybody (it has its sockets, and makes pairs), other processes' memory, the machine's settings.
+# to anybody (it has its sockets, and makes pairs), other processes' memory and place in the queue, what outlives it in
+# the kernel, owners and attributes of files, the machine's settings.
 OUTWARD = _names(
     """
     execve execveat socket connect bind listen accept accept4
-    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp
+    ptrace process_vm_readv process_vm_writev process_madvise process_mrelease pidfd_getfd kcmp
+    rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open pidfd_send_signal
+    setpriority sched_setparam sched_setscheduler sched_setaffinity sched_setattr ioprio_set migrate_pages move_pages
+    shmget shmat shmctl semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open mq_unlink
+    chown fchown lchown fchownat setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
     bpf io_uring_setup io_uring_enter io_uring_register perf_event_open userfaultfd
     mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
     unshare setns open_by_handle_at keyctl add_key request_key settimeofday clock_settime sethostname setdomainname
@@ -79,7 +84,7 @@ _ACCESS_MODE, _TRUNC = 0o3, 0o1000
 _THREAD = 0x10000
 _NOT_OF_A_THREAD = 0x7E020000 | 0x8000 | 0x2000 | 0x1000  # new namespaces, CLONE_PARENT, _PTRACE, _PIDFD
 _EMPTY_PATH = 0x1000
-_UNIX, _STREAM, _SOCKET_FLAGS = 1, 1, 0o2004000  # SOCK_CLOEXEC, SOCK_NONBLOCK
+_UNIX, _STREAM, _SEQUENCED, _SOCKET_FLAGS = 1, 1, 5, 0o2004000  # SOCK_CLOEXEC, SOCK_NONBLOCK
 
 
 def _null(argument: int) -> tuple[Among, Among]:
@@ -110,6 +115,13 @@ CONDITIONS: dict[str, tuple[Among, ...]] = {
     "socketpair": (Among(0, (_UNIX,)), Among(2, (_STREAM,), WHOLE & ~_SOCKET_FLAGS)),
     "sendto": _null(4),
 }
+OUTWARD_UNLESS: dict[str, tuple[Among, ...]] = {
+    "prlimit64": (Among(0, (0,)),),  # one's own limits
+    # a datagram goes to whatever address it bears, and would be one to the user's session or the system's log
+    "socketpair": (Among(2, (_STREAM, _SEQUENCED), WHOLE & ~_SOCKET_FLAGS),),
+}
+"""What an evaluator may do under conditions."""
+
 WITHOUT_FILES: dict[str, tuple[Among, ...]] = {  # how some C libraries write fstat
     "newfstatat": (Among(6, (_EMPTY_PATH,), _EMPTY_PATH),),
     "statx": (Among(4, (_EMPTY_PATH,), _EMPTY_PATH),),

@@ -43,7 +43,13 @@ fsmount 432 432, fspick 433 433, pidfd_open 434 434, clone3 435 435, close_range
 pidfd_getfd 438 438, faccessat2 439 439, process_madvise 440 440, epoll_pwait2 441 441, mount_setattr 442 442,
 memfd_secret 447 447, process_mrelease 448 448,
 socket 41 198, connect 42 203, accept 43 202, bind 49 200, listen 50 201, accept4 288 242, execve 59 221,
-execveat 322 281, settimeofday 164 170, clock_settime 227 112, sethostname 170 161, setdomainname 171 162
+execveat 322 281, settimeofday 164 170, clock_settime 227 112, sethostname 170 161, setdomainname 171 162,
+setpriority 141 140, sched_setparam 142 118, sched_setscheduler 144 119, sched_setaffinity 203 122,
+sched_setattr 314 274, ioprio_set 251 30, migrate_pages 256 238, move_pages 279 239,
+shmget 29 194, shmat 30 196, shmctl 31 195, semget 64 190, semop 65 193, semctl 66 191, semtimedop 220 192,
+msgget 68 186, msgsnd 69 189, msgrcv 70 188, msgctl 71 187, mq_open 240 180, mq_unlink 241 181,
+chown 92 -, fchown 93 55, lchown 94 -, fchownat 260 54, setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7,
+removexattr 197 14, lremovexattr 198 15, fremovexattr 199 16
 """
 
 

@@ -14,7 +14,6 @@ import resource
 import sys
 from pathlib import Path
 
-from ablation.scoring.cleaning import empty
 from ablation.scoring.containment.confine import confine_evaluator
 from ablation.scoring.containment.tiers import named
 from ablation.scoring.environment import World
@@ -27,9 +26,11 @@ from ablation.scoring.examination import Run, Series
 from ablation.scoring.frames import read_frame, write_frame
 from ablation.scoring.script.aside import ScriptsAside
 from ablation.scoring.script.grade import UnsupportedScriptError
+from ablation.scoring.script.live import MARGIN_S as SCRIPT_MARGIN_S
 from ablation.scoring.script.namespace import TIER as SCRIPT_TIER
 from ablation.tasks.task import Task
 
+MARGIN_S = 0.2  # beyond the candidate's own time, after which this process hangs in what the candidate gave it
 MEMORY_BYTES = 2 << 30  # address space: candidates choose how much data the evaluator reads
 
 
@@ -41,23 +42,23 @@ def main() -> None:
     sys.dont_write_bytecode = True
     _limit(resource.RLIMIT_AS, MEMORY_BYTES)
     _limit(resource.RLIMIT_CORE, 0)
-    for name in ("tests", "work", "work/tmp"):
-        (scratch / name).mkdir()
-    os.chdir(scratch)
-    os.environ["TMPDIR"] = str(scratch / "work")  # where the candidate may read what a test writes
     with ScriptsAside(scratch, control) as scripts:
+        own = scratch / "own"  # all that this process writes in; the scripts' folders are out of its reach
+        tests, work = own / "tests", own / "work"
+        for folder in (own, tests, work, work / "tmp"):
+            folder.mkdir()
+        os.chdir(own)
+        os.environ["TMPDIR"] = str(work)  # where the candidate may read what a test writes
         guards.install()
         tier = named(settings["tier"])
-        with Host(tier, scratch / "work", world=World(*settings["world"])) as host:
-            confine_evaluator(tier, scratch)
-            pytest_ = Pytest(scratch / "tests", scratch / "work" / "tmp", rewrite=settings["explain"])
-            grader = Grader(host, pytest_, scratch / "work", control)
+        with Host(tier, work, world=World(*settings["world"])) as host:
+            confine_evaluator(tier, own)
+            grader = Grader(host, Pytest(tests, work / "tmp", rewrite=settings["explain"]), work, control)
             gc.collect()
             gc.freeze()
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 _serve(grader, scripts, control, explain=settings["explain"])
         os.chdir("/")
-        empty(scratch)  # the other process removes it; the pool does both, unless it was killed
 
 
 def _serve(grader: Grader, scripts: ScriptsAside, control: int, explain: bool) -> None:
@@ -78,7 +79,8 @@ def _answer(
         prepared = _prepare(grader, scripts, task)
         grader.tidy()
         expected = prepared.expected if isinstance(prepared, Prepared) else prepared
-        write_frame(control, {"started": expected})  # from here on the candidate is to blame
+        margin_s = MARGIN_S if isinstance(prepared, Prepared) else SCRIPT_MARGIN_S
+        write_frame(control, {"started": expected, "margin_s": margin_s})  # from here on the candidate is to blame
         if not isinstance(prepared, Prepared):
             execution, tier = scripts.grade(task, series.text or "", series.ours), SCRIPT_TIER
             explanation = Explanation("the task's own script, with the candidate in reach of the tests", "", {})

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+from ablation.scoring.cleaning import remove
 from ablation.scoring.containment import kernel
 from ablation.scoring.evaluator.execution import Execution
 from ablation.scoring.evaluator.host import HostError
@@ -18,8 +19,8 @@ class ScriptsAside:
     """The other process. It says what a script says, ends with this one, and then removes the folder ``place``."""
 
     def __init__(self, place: Path, keep_from_it: int) -> None:
-        """``place`` takes the folders of runs; the descriptor ``keep_from_it``, on which this process's end shows, is
-        closed there."""
+        """``place/scripts`` takes the folders of runs; the descriptor ``keep_from_it``, on which this process's end
+        shows, is closed there."""
         ours, theirs = socket.socketpair()
         parent = os.getpid()
         self._pid = os.fork()
@@ -29,11 +30,12 @@ class ScriptsAside:
                 ours.close()
                 if sys.platform == "linux":
                     kernel.die_with(parent)
-                _serve(theirs.fileno(), Scripts(place))
+                scripts = place / "scripts"
+                scripts.mkdir()
+                os.chdir(scripts)  # where temporary files go, too
+                _serve(theirs.fileno(), Scripts(scripts))
                 os.chdir("/")
-                place.rmdir()  # which this process, confined to what is in it, has emptied
-            except OSError:  # the pool was faster, or something resists
-                pass
+                remove(place)  # as the pool does, unless it was killed
             finally:
                 os._exit(0)
         theirs.close()

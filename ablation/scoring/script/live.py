@@ -15,6 +15,7 @@ from ablation.scoring.script.namespace import NamespaceError
 LOG_BYTES = 32 << 10  # kept of what a script prints: the end, where the reason is
 START_S = 20.0  # for the namespace to be there, on a busy machine
 END_S = 5.0  # for the namespace to end once it is killed
+MARGIN_S = START_S + 2 * END_S  # beyond the script's own time: also for its folders to be made and removed
 
 
 class LiveNamespace:

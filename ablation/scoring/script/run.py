@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablation.scoring.cleaning import remove
 from ablation.scoring.containment.paths import PACKAGE
 from ablation.scoring.script import inside
 from ablation.scoring.script.live import LiveNamespace
@@ -32,6 +33,7 @@ class Scratch:
     """The folders of one run, on the caller's disk."""
 
     def __init__(self, root: Path, script: Script) -> None:
+        """Raises NamespaceError: a file has no place in them."""
         self.work, self.verifier = root / "work", root / "verifier"
         self._folder = script.folder
         self.root = root
@@ -39,9 +41,9 @@ class Scratch:
             (root / name).mkdir()
         for path, content in script.files:
             if path.startswith(f"{TESTS}/"):
-                _write(root / "tests", path.removeprefix(f"{TESTS}/"), content)
+                write_file(root / "tests", path.removeprefix(f"{TESTS}/"), content)
             else:
-                _write(self.work, path.removeprefix(f"{script.folder}/"), content)
+                write_file(self.work, path.removeprefix(f"{script.folder}/"), content)
 
     def command(self, solution: Path | None) -> list[str]:
         """The command line of a run. Raises NamespaceError."""
@@ -61,8 +63,11 @@ def scratch(script: Script, place: Path | None = None) -> Iterator[Scratch]:
     Raises:
         NamespaceError: a file has no place in them.
     """
-    with tempfile.TemporaryDirectory(prefix="ablation-script-", dir=place, ignore_cleanup_errors=True) as root:
-        yield Scratch(Path(root).resolve(), script)
+    root = Path(tempfile.mkdtemp(prefix="ablation-script-", dir=place)).resolve()
+    try:
+        yield Scratch(root, script)
+    finally:
+        remove(root)  # unlike the library, at any depth, and without opening what links lead to
 
 
 def run(
@@ -93,10 +98,14 @@ def run(
     return Ended(code, namespace.log(), time.monotonic() - started)
 
 
-def _write(root: Path, relative: str, content: str) -> None:
+def write_file(root: Path, relative: str, content: str) -> None:
+    """Write a file of a task beneath ``root``. Raises NamespaceError: it has no place there."""
     path = root / relative
     if relative.startswith("/") or ".." in path.parts:
         raise NamespaceError(f"{relative!r} is outside of the folders of a task")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode("utf-8", errors="surrogateescape"))
-    path.chmod(0o755)  # the bits of a task's folder are often lost on its way
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode("utf-8", errors="surrogateescape"))
+        path.chmod(0o755)  # the bits of a task's folder are often lost on its way
+    except (OSError, ValueError) as error:  # a name that is too long, that is a folder's too, or that holds a NUL
+        raise NamespaceError(f"{relative[:100]!r} cannot be written ({error})") from None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ablation.scoring.script import namespace
 from ablation.scoring.script.namespace import NamespaceError
-from ablation.scoring.script.run import SOLUTION, run, scratch
+from ablation.scoring.script.run import SOLUTION, run, scratch, write_file
 from ablation.scoring.script.untrusted import read_plain
 from ablation.tasks.task import Script
 
@@ -26,10 +26,7 @@ def solve(script: Script, solution: Iterable[tuple[str, str]], module: str, time
         raise NamespaceError(fault)
     with tempfile.TemporaryDirectory(prefix="ablation-solve-") as place, scratch(script) as folders:
         for relative, content in solution:
-            path = Path(place, relative)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode("utf-8", errors="surrogateescape"))
-            path.chmod(0o755)
+            write_file(Path(place), relative, content)
         ended = run(folders, script, [f"{SOLUTION}/solve.sh"], {}, timeout_s, Path(place).resolve())
         wanted = f"{module.replace('.', '/')}.py"
         data = read_plain(folders.work, wanted, MAX_BYTES)

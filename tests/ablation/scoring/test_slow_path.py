@@ -9,11 +9,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from script_task import BAD, BY_EXIT_CODE, CTRF_CONFTEST, GOOD, HALF, REFERENCE, script_task
+from script_task import BAD, BY_EXIT_CODE, BY_IMPORT, CTRF_CONFTEST, GOOD, HALF, REFERENCE, script_task
 
 from ablation.scoring.evaluator.execution import Execution
 from ablation.scoring.script import namespace
 from ablation.scoring.script.grade import Scripts, UnsupportedScriptError, grade_script, prepare_script, run_script
+from ablation.scoring.script.namespace import NamespaceError
+from ablation.scoring.script.solution import solve
 from ablation.scoring.script.untrusted import read_plain
 from ablation.tasks.task import Task
 
@@ -266,3 +268,24 @@ def test_a_task_with_a_script_survives_the_trip_to_a_worker():
 def test_files_arrive_byte_for_byte():
     check = "od -An -tx1 /tests/data.bin | grep -qx ' ff 00' && echo 1 > /logs/verifier/reward.txt\n"
     assert prepare_script(script_task(check, files=ODD_BYTES)).gives_reward
+
+
+def test_folders_nested_deeper_than_any_path_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dig = "import os\nfor _ in range(3000):\n    os.mkdir('deep')\n    os.chdir('deep')\n"
+    prepared = prepare_script(script_task(BY_IMPORT, reference=f"{dig}{REFERENCE}"))
+    assert grade_script(prepared, fenced(dig, REFERENCE)).tests == {"reward": "passed"}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["/tests/test.sh/inner", f"/app/{'n' * 300}", "/app/a\0b", "/app/../../out", "/else"])
+def test_a_file_without_a_place_makes_a_task_unsupported(path):
+    with pytest.raises(UnsupportedScriptError, match=r"cannot be written|outside of the folders"):
+        prepare_script(script_task(BY_IMPORT, files={path: "x"}))
+
+
+def test_a_solution_with_a_file_without_a_place_leaves_no_module():
+    script = script_task().script
+    assert script is not None
+    with pytest.raises(NamespaceError, match="cannot be written"):
+        solve(script, [("solve.sh", "true"), ("solve.sh/inner", "")], "solution", 5.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ablation.scoring.containment.bpf import ALLOW, KILL, evaluator_program, program
-from ablation.scoring.containment.policy import ABSENT, ALWAYS, CONDITIONS, FILES, KILLED, OUTWARD
+from ablation.scoring.containment.policy import ABSENT, ALWAYS, CONDITIONS, FILES, KILLED, OUTWARD, OUTWARD_UNLESS
 from ablation.scoring.containment.syscalls import AARCH64, UNKNOWN_FROM, X86_64, Architecture
 
 REFUSED, MISSING = 0x00050000 + errno.EPERM, 0x00050000 + errno.ENOSYS
@@ -108,9 +108,25 @@ def test_an_evaluator_is_refused_what_leads_outward_and_nothing_else(architectur
     code = evaluator_program(architecture)
     names = {number: name for name, number in architecture.numbers.items()}
     for number in range(600):
-        expected = REFUSED if names.get(number) in OUTWARD else ALLOW
-        assert answer(code, number, audit=architecture.audit) == expected, (number, names.get(number))
-    assert OUTWARD - {"iopl", "ioperm"} <= set(architecture.numbers)
+        name = names.get(number)
+        if name in OUTWARD_UNLESS:
+            continue
+        expected = REFUSED if name in OUTWARD else ALLOW if number < UNKNOWN_FROM else MISSING
+        assert answer(code, number, audit=architecture.audit) == expected, (number, name)
+    assert OUTWARD - {"iopl", "ioperm", "chown", "lchown"} <= set(architecture.numbers)
+
+
+@ARCHITECTURES
+def test_an_evaluator_sets_its_own_limits_and_makes_pairs_that_send_to_each_other_alone(architecture):
+    code = evaluator_program(architecture)
+
+    def answered(name: str, *arguments: int) -> int:
+        return answer(code, architecture.numbers[name], arguments, audit=architecture.audit)
+
+    assert [answered("prlimit64", pid, 3, 1, 0) for pid in (0, 1, 4711)] == [ALLOW, REFUSED, REFUSED]
+    stream, datagram, raw, sequenced, at_once = 1, 2, 3, 5, 0o2004001
+    kinds = (stream, sequenced, at_once, datagram, raw, datagram | 0o2000000)
+    assert [answered("socketpair", 1, kind, 0) for kind in kinds] == [ALLOW] * 3 + [REFUSED] * 3
 
 
 @ARCHITECTURES
