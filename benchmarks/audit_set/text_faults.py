@@ -32,44 +32,48 @@ def _long(task: Task) -> Task:
 
 
 def urlopen_in_the_reference(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "from urllib.request import urlopen", "urlopen('http://data.example.com/rates').read()")
+    return _with_call(task, "from urllib.request import urlopen", "urlopen('http://data.example.invalid/rates').read()")
 
 
 def request_by_module(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "from urllib import request", "request.urlopen('http://api.example.com').read()")
+    return _with_call(task, "from urllib import request", "request.urlopen('http://api.example.invalid').read()")
 
 
 def requests_package(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import requests", "requests.get('https://api.example.com/v1').json()")
+    return _with_call(task, "import requests", "requests.get('https://api.example.invalid/v1').json()")
 
 
 def connection(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import socket", "socket.create_connection(('example.com', 80), 1)")
+    return _with_call(task, "import socket", "socket.create_connection(('example.invalid', 80), 1)")
 
 
 def bare_socket(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import socket as s", "s.socket(s.AF_INET, s.SOCK_STREAM).connect(('example.com', 443))")
+    return _with_call(
+        task, "import socket as s", "s.socket(s.AF_INET, s.SOCK_STREAM).connect(('example.invalid', 443))"
+    )
 
 
 def http_client(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import http.client", "http.client.HTTPSConnection('example.com').request('GET', '/')")
+    return _with_call(task, "import http.client", "http.client.HTTPSConnection('example.invalid').request('GET', '/')")
 
 
 def download_in_the_tests(task: Task, chance: random.Random) -> Task:
-    extra = "\n\ndef test_against_the_service():\n    assert urllib.request.urlopen('http://example.com/x').read()\n"
+    extra = (
+        "\n\ndef test_against_the_service():\n    assert urllib.request.urlopen('http://example.invalid/x').read()\n"
+    )
     return replace(task, tests=f"import urllib.request\n{task.tests}{extra}")
 
 
 def curl(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import subprocess", "subprocess.run(['curl', '-s', 'http://example.com'], check=True)")
+    return _with_call(task, "import subprocess", "subprocess.run(['curl', '-s', 'http://example.invalid'], check=True)")
 
 
 def name_lookup(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import socket", "socket.gethostbyname('example.com')")
+    return _with_call(task, "import socket", "socket.gethostbyname('example.invalid')")
 
 
 def asynchronous(task: Task, chance: random.Random) -> Task:
-    call = "asyncio.run(asyncio.open_connection('example.com', 80))"
+    call = "asyncio.run(asyncio.open_connection('example.invalid', 80))"
     return _with_call(task, "import asyncio", call)
 
 
