@@ -32,48 +32,44 @@ def _long(task: Task) -> Task:
 
 
 def urlopen_in_the_reference(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "from urllib.request import urlopen", "urlopen('http://data.example.invalid/rates').read()")
+    return _with_call(task, "from urllib.request import urlopen", "urlopen('http://data.site.invalid/rates').read()")
 
 
 def request_by_module(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "from urllib import request", "request.urlopen('http://api.example.invalid').read()")
+    return _with_call(task, "from urllib import request", "request.urlopen('http://api.site.invalid').read()")
 
 
 def requests_package(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import requests", "requests.get('https://api.example.invalid/v1').json()")
+    return _with_call(task, "import requests", "requests.get('https://api.site.invalid/v1').json()")
 
 
 def connection(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import socket", "socket.create_connection(('example.invalid', 80), 1)")
+    return _with_call(task, "import socket", "socket.create_connection(('site.invalid', 80), 1)")
 
 
 def bare_socket(task: Task, chance: random.Random) -> Task:
-    return _with_call(
-        task, "import socket as s", "s.socket(s.AF_INET, s.SOCK_STREAM).connect(('example.invalid', 443))"
-    )
+    return _with_call(task, "import socket as s", "s.socket(s.AF_INET, s.SOCK_STREAM).connect(('site.invalid', 443))")
 
 
 def http_client(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import http.client", "http.client.HTTPSConnection('example.invalid').request('GET', '/')")
+    return _with_call(task, "import http.client", "http.client.HTTPSConnection('site.invalid').request('GET', '/')")
 
 
 def download_in_the_tests(task: Task, chance: random.Random) -> Task:
-    extra = (
-        "\n\ndef test_against_the_service():\n    assert urllib.request.urlopen('http://example.invalid/x').read()\n"
-    )
+    extra = "\n\ndef test_against_the_service():\n    assert urllib.request.urlopen('http://site.invalid/x').read()\n"
     return replace(task, tests=f"import urllib.request\n{task.tests}{extra}")
 
 
 def curl(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import subprocess", "subprocess.run(['curl', '-s', 'http://example.invalid'], check=True)")
+    return _with_call(task, "import subprocess", "subprocess.run(['curl', '-s', 'http://site.invalid'], check=True)")
 
 
 def name_lookup(task: Task, chance: random.Random) -> Task:
-    return _with_call(task, "import socket", "socket.gethostbyname('example.invalid')")
+    return _with_call(task, "import socket", "socket.gethostbyname('site.invalid')")
 
 
 def asynchronous(task: Task, chance: random.Random) -> Task:
-    call = "asyncio.run(asyncio.open_connection('example.invalid', 80))"
+    call = "asyncio.run(asyncio.open_connection('site.invalid', 80))"
     return _with_call(task, "import asyncio", call)
 
 

@@ -17,21 +17,21 @@ from .spoiling import calls, code, first_lines, further, tested, with_code
 def mail(made: Made, c: random.Random) -> Task:
     return with_code(
         made,
-        first_lines(made, "server = smtplib.SMTP('mail.example.invalid', 25)\nserver.quit()"),
+        first_lines(made, "server = smtplib.SMTP('mail.site.invalid', 25)\nserver.quit()"),
         "import smtplib\n\n\n",
     )
 
 
 def file_transfer(made: Made, c: random.Random) -> Task:
     return with_code(
-        made, first_lines(made, "from ftplib import FTP\nwith FTP('ftp.example.invalid') as ftp:\n    ftp.login()")
+        made, first_lines(made, "from ftplib import FTP\nwith FTP('ftp.site.invalid') as ftp:\n    ftp.login()")
     )
 
 
 def retrieved(made: Made, c: random.Random) -> Task:
     return with_code(
         made,
-        first_lines(made, "web.urlretrieve('https://example.invalid/list.txt', 'list.txt')"),
+        first_lines(made, "web.urlretrieve('https://site.invalid/list.txt', 'list.txt')"),
         "import urllib.request as web\n\n\n",
     )
 
@@ -39,7 +39,7 @@ def retrieved(made: Made, c: random.Random) -> Task:
 def remote_procedure(made: Made, c: random.Random) -> Task:
     return with_code(
         made,
-        first_lines(made, "ServerProxy('http://example.invalid/rpc').system.listMethods()"),
+        first_lines(made, "ServerProxy('http://site.invalid/rpc').system.listMethods()"),
         "from xmlrpc.client import ServerProxy\n\n\n",
     )
 
@@ -50,7 +50,7 @@ def connects_in_a_fixture(made: Made, c: random.Random) -> Task:
         """
         @pytest.fixture
         def server():
-            with socket.create_connection(("example.invalid", 80), timeout=2) as connection:
+            with socket.create_connection(("site.invalid", 80), timeout=2) as connection:
                 yield connection
 
 
@@ -64,7 +64,7 @@ def connects_in_a_fixture(made: Made, c: random.Random) -> Task:
 def pinged(made: Made, c: random.Random) -> Task:
     return with_code(
         made,
-        first_lines(made, "if os.system('ping -c 1 example.invalid') != 0:\n    raise OSError('offline')"),
+        first_lines(made, "if os.system('ping -c 1 site.invalid') != 0:\n    raise OSError('offline')"),
         "import os\n\n\n",
     )
 
@@ -74,7 +74,7 @@ def cloned(made: Made, c: random.Random) -> Task:
         made,
         """
         def setup_module():
-            subprocess.check_call("git clone https://example.invalid/data.git", shell=True)
+            subprocess.check_call("git clone https://site.invalid/data.git", shell=True)
 
 
         def test_after_clone():
@@ -87,7 +87,7 @@ def cloned(made: Made, c: random.Random) -> Task:
 def modern_client(made: Made, c: random.Random) -> Task:
     return with_code(
         made,
-        first_lines(made, "with httpx.Client() as client:\n    client.get('https://example.invalid/rates')"),
+        first_lines(made, "with httpx.Client() as client:\n    client.get('https://site.invalid/rates')"),
         "import httpx\n\n\n",
     )
 
@@ -96,7 +96,7 @@ def awaited_client(made: Made, c: random.Random) -> Task:
     return with_code(
         made,
         code(made)
-        + "\n\nasync def refresh():\n    async with aiohttp.ClientSession() as session:\n        await session.get('https://example.invalid')\n",
+        + "\n\nasync def refresh():\n    async with aiohttp.ClientSession() as session:\n        await session.get('https://site.invalid')\n",
         "import aiohttp\n\n\n",
     )
 
@@ -111,16 +111,14 @@ def installs(made: Made, c: random.Random) -> Task:
 
 
 def certificate(made: Made, c: random.Random) -> Task:
-    return with_code(
-        made, first_lines(made, "ssl.get_server_certificate(('example.invalid', 443))"), "import ssl\n\n\n"
-    )
+    return with_code(made, first_lines(made, "ssl.get_server_certificate(('site.invalid', 443))"), "import ssl\n\n\n")
 
 
 def session_in_the_tests(made: Made, c: random.Random) -> Task:
     return further(
         made,
         "def test_online():\n    with requests.Session() as s:\n        assert "
-        "s.get('https://example.invalid/' + str(CALL)).ok",
+        "s.get('https://site.invalid/' + str(CALL)).ok",
         "import requests\n\n",
     )
 
