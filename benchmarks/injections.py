@@ -19,7 +19,6 @@ from ablation.training.links import AUTOMATIC
 sys.path.insert(0, str(drilling.ROOT))
 LONG = 40  # steps, for a chain that must not be over before its job
 START_S = 900.0  # for a link to make its first step, on a busy machine
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 CGROUP = Path("/sys/fs/cgroup/memory")
 RAISING = """
 import os, sys
@@ -46,6 +45,16 @@ if "ablation.training.link" in sys.orig_argv:
             return spec
     finder = Finder()
     sys.meta_path.insert(0, finder)
+"""
+
+
+# libfaketime breaks time.sleep of Python 3.11, so that the clock is shifted in Python.
+JUMPING = """
+import os, time
+from pathlib import Path
+real, clock = time.time, os.environ.get("DRILL_CLOCK")
+if clock:
+    time.time = lambda: real() + float(Path(clock).read_text() or 0)
 """
 
 
@@ -216,17 +225,15 @@ def read_only(drill: Drill) -> str:
 
 
 def clock_jumps(drill: Drill) -> str:
-    """the clock jumps a day ahead and two back: any."""
-    if not FAKETIME.exists():
-        raise NotHereError("libfaketime is not installed (Debian's package faketime)")
-    clock = drill.work / "clock"
-    clock.write_text("+0")
-    fake = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    # Its library cannot be loaded into the containment of candidates, which has no part in this.
-    process = drill.start("scoring.sandbox=none", LD_PRELOAD=str(FAKETIME), **fake)
-    for step, offset in ((1, "+1d"), (2, "-1d")):
+    """Python's clock jumps a day ahead and two back: any."""
+    folder, clock = drill.work / "jumping", drill.work / "clock"
+    folder.mkdir(exist_ok=True)
+    clock.write_text("0")
+    (folder / "sitecustomize.py").write_text(JUMPING)
+    process = drill.start(PYTHONPATH=f"{folder}{os.pathsep}{drilling.ROOT}", DRILL_CLOCK=str(clock))
+    for step, offset_s in ((1, 86400), (2, -86400)):
         drill.until_step(process, step)
-        clock.write_text(offset)
+        clock.write_text(str(offset_s))
     process.wait()
     return drill.status()
 
