@@ -14,7 +14,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[wandb_se
         for name, value in running.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
-        wandb.setup()  # it may have read another environment before
+        wandb.teardown()  # an earlier test may have had it read another environment, with another server
+        wandb.setup()
         yield running
         assert running.unknown == []
     wandb.teardown()
