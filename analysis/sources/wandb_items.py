@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ablation import metrics
 from analysis.history import Row, stitch
+from analysis.sources.naming import RECOGNISED, Naming
 from analysis.sources.presets import OURS, Preset, names_of_steps, recognise
 
 Item = Mapping[str, float]  # one call of run.log: numbers by key, nested keys joined with dots
@@ -22,7 +23,7 @@ class Stitched(NamedTuple):
     problems: list[str]
 
 
-def stitch_items(parts: Sequence[Sequence[Item]], name: str) -> Stitched:
+def stitch_items(parts: Sequence[Sequence[Item]], name: str, naming: Naming = RECOGNISED) -> Stitched:
     """The stitched rows of one run.
 
     ``parts`` are its files in the order of their start (the server keeps one); a link begins with each of
@@ -30,7 +31,7 @@ def stitch_items(parts: Sequence[Sequence[Item]], name: str) -> Stitched:
     which the last value of a key counts.
     """
     items = [item for part in parts for item in part]
-    preset = recognise({key for item in items for key in item})
+    preset = naming.preset(recognise({key for item in items for key in item}))
     step_key = preset.step if preset else CALL
     # Some trainers log validation without the key, and with their step given to W&B instead.
     passed = preset is not None and preset.passes_step
