@@ -114,12 +114,15 @@ class WandbMirror:
             hangs.cancel()
 
     def _start(self, config: Config, chain_dir: Path, link: int) -> None:
+        import wandb
+
         mode = config.tracking.mode
         if mode == "online":
             try:
                 self._run = self._init(config, chain_dir, link, "online")
             except Exception as error:  # no network, no account, a refusal: offline needs none of them
                 log.warning("W&B cannot be reached (%s); this link is tracked offline.", error)
+                wandb.teardown()  # its process would go on holding the run's id
                 mode = "offline"
         if mode == "offline":
             self._run = self._init(config, chain_dir, link, "offline")

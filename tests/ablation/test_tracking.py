@@ -123,7 +123,9 @@ tracker.close({})
     )
     assert logged(tmp_path)[0]["score/solved"] == 0.5
     assert "tracked offline" in said
-    assert list((tmp_path / "wandb").glob("offline-run-*"))
+    assert "W&B is off" not in said
+    [log] = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
+    assert b"score/solved" in log.read_bytes()
 
 
 def test_links_online_offline_and_online_again_are_one_run_after_a_sync(tmp_path):
@@ -132,6 +134,7 @@ def test_links_online_offline_and_online_again_are_one_run_after_a_sync(tmp_path
         for link, steps, more in ((0, range(1, 4), {}), (1, range(3, 6), unreachable)):
             said = in_fresh_process(tmp_path, a_link(link, steps), **server.environment() | more)
             assert ("tracked offline" in said) == bool(more)
+            assert "W&B is off" not in said
         ended = command("analysis.sync", str(tmp_path), cwd=tmp_path, **server.environment())
         assert ended.returncode == 0, ended.stdout + ended.stderr
         in_fresh_process(tmp_path, a_link(2, range(6, 8)), **server.environment())
