@@ -1,17 +1,21 @@
 """Where rows go: ``history.jsonl`` first, W&B as its mirror.
 
-Nothing that W&B does can stop training or lose a row: its calls are guarded, and after a failure the mirror
-stays off for the rest of the link.
+Nothing that W&B does can stop training or lose a row: its calls are guarded, also against never coming back, and
+after a failure the mirror stays off for the rest of the link.
 """
 
+import contextlib
 import json
 import logging
 import math
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from ablation import metrics
 from ablation.config import Config
@@ -20,7 +24,9 @@ from analysis.history import parse_lines, stitch
 log = logging.getLogger(__name__)
 
 _GENERATIONS = 20  # ids to try when a server refuses ids that were deleted
-_FINISH_TIMEOUT_S = 60
+_FINISH_TIMEOUT_S = 60  # in which W&B's process sends what it has; the client waits for that process without limit
+_INIT_TIMEOUT_S = 90  # W&B's own, for a server that does not answer
+_ANSWER_S = 120.0  # beyond such waits of W&B's own, after which its process is taken to hang
 
 
 class Tracker:
@@ -81,7 +87,7 @@ class WandbMirror:
     def __init__(self, config: Config, chain_dir: Path, link: int) -> None:
         self._run: Any = None
         if config.tracking.mode != "off":
-            self._guard(lambda: self._start(config, chain_dir, link))
+            self._guard(lambda: self._start(config, chain_dir, link), _INIT_TIMEOUT_S)
 
     def log(self, row: Mapping[str, Any]) -> None:
         if self._run is not None:
@@ -92,23 +98,31 @@ class WandbMirror:
         if self._run is not None:
             self._guard(lambda: self._run.summary.update(dict(summary)))
         if self._run is not None:
-            self._guard(lambda: self._run.finish(exit_code=int(failed)))
+            self._guard(lambda: self._run.finish(exit_code=int(failed)), _FINISH_TIMEOUT_S)
 
-    def _guard(self, action: Callable[[], Any]) -> None:
+    def _guard(self, action: Callable[[], Any], waits_s: float = 0.0) -> None:
+        hangs = threading.Timer(waits_s + _ANSWER_S, _end_wandb_process)
+        hangs.daemon = True
+        hangs.start()
         try:
             action()
         except Exception as error:  # whatever W&B raises, training goes on
             log.warning("W&B is off for the rest of this link (%s: %s); history.jsonl has every row.",
                         type(error).__name__, error)  # fmt: skip
             self._run = None
+        finally:
+            hangs.cancel()
 
     def _start(self, config: Config, chain_dir: Path, link: int) -> None:
+        import wandb
+
         mode = config.tracking.mode
         if mode == "online":
             try:
                 self._run = self._init(config, chain_dir, link, "online")
             except Exception as error:  # no network, no account, a refusal: offline needs none of them
                 log.warning("W&B cannot be reached (%s); this link is tracked offline.", error)
+                wandb.teardown()  # its process would go on holding the run's id
                 mode = "offline"
         if mode == "offline":
             self._run = self._init(config, chain_dir, link, "offline")
@@ -146,6 +160,15 @@ class WandbMirror:
                     raise
                 log.warning("W&B refuses the id %s, which was deleted.", run_id(config, generation))
         raise RuntimeError(f"W&B refused {_GENERATIONS} run ids; choose another study or tracking.project")
+
+
+def _end_wandb_process() -> None:
+    """Ends this process's wandb-core, so that calls that wait for it raise, here and when Python exits."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if child.name().startswith("wandb-core"):
+                log.warning("W&B's process %d does not answer and is ended.", child.pid)
+                child.kill()
 
 
 def run_id(config: Config, generation: int = 1) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from analysis.errors import AnalysisError
-from analysis.sync.logs import Log, find_logs, look_through
+from analysis.sync.logs import Log, alive, find_logs, look_through
 from analysis.sync.server import Server
 from analysis.sync.upload import Outcome, Upload, upload
 
@@ -73,6 +73,8 @@ def _upload_all(runs: Sequence[Upload]) -> list[Outcome]:
             try:
                 if run.is_done(url):
                     outcomes.append(run.outcome(True, "was uploaded before"))
+                elif why := alive(run.logs):
+                    outcomes.append(run.outcome(False, f"left alone: {why}; type the command again when it has ended"))
                 elif down:
                     outcomes.append(run.outcome(False, down))
                 else:

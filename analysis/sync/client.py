@@ -55,7 +55,8 @@ def sync(logs: Sequence[Path], scratch: Path, *, url: str, project: str, entity:
     unmarked = [log for log in logs if not log.with_name(f"{log.name}.synced").exists()]
     if problem or process.returncode or unmarked:
         told = problem or (said[-1] if said else "no word")
-        raise AnalysisError(f"`wandb sync` did not finish ({_KEY.sub('…', told)}): type the command again")
+        remedy = "give another --project" if "deleted" in told else "type the command again"
+        raise AnalysisError(f"`wandb sync` did not finish ({_KEY.sub('…', told)}): {remedy}")
 
 
 def _wait(process: subprocess.Popen[bytes], heard: Path) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from analysis.errors import AnalysisError
 from analysis.sync import client, records
-from analysis.sync.logs import Log, alive, in_order
+from analysis.sync.logs import Log, in_order
 from analysis.sync.mend import write_copy
 from analysis.sync.plan import Plan, make_plan
 from analysis.sync.records import Uploaded
@@ -59,9 +59,6 @@ def upload(run: Upload, server: Server) -> Outcome:
     Raises:
         AnalysisError: it was not uploaded, or not wholly; what was sent is not sent again by the next call.
     """
-    why = alive(run.logs)
-    if why:
-        raise AnalysisError(f"left alone: {why}; type the command again when it has ended")
     with records.alone(run.logs[0].path, run.run_id) as lock, tempfile.TemporaryDirectory(prefix="sync-") as scratch:
         path = f"{run.entity or server.entity}/{run.project}/{run.run_id}"
         held = _held(run, server, path)

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import wandb
 
 from ablation import metrics
 from ablation.tracking import Tracker, run_id
 from tests.ablation.test_config import compose
-from tests.conftest import ROOT
+from tests.analysis import wandb_server
+from tests.conftest import ROOT, command
 
 
 def logged(tmp_path) -> list[dict]:
@@ -81,22 +83,28 @@ logging.basicConfig()
     return ended.stderr
 
 
-def test_a_dead_wandb_process_costs_no_row_and_raises_nothing(tmp_path):
-    said = in_fresh_process(
-        tmp_path,
-        """
-tracker = Tracker(config("offline"), Path("."), link=0, first_step=1)
-tracker.log(1, {"score/solved": 0.5})
+@pytest.mark.parametrize("end", ["SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize("mode", ["offline", "online"])
+def test_a_wandb_process_that_is_dead_or_hangs_costs_no_row_and_raises_nothing(tmp_path, end, mode):
+    with wandb_server.serving() as server:
+        said = in_fresh_process(
+            tmp_path,
+            f"""
+import signal
+from ablation import tracking
+tracker = Tracker(config("{mode}"), Path("."), link=0, first_step=1)
+tracking._ANSWER_S = tracking._FINISH_TIMEOUT_S = 1
+tracker.log(1, {{"score/solved": 0.5}})
 services = [c for c in psutil.Process().children(recursive=True) if "wandb" in " ".join(c.cmdline())]
 assert services
 for service in services:
-    service.kill()
-psutil.wait_procs(services, timeout=10)
+    service.send_signal(signal.{end})
 for step in range(2, 60):
-    tracker.log(step, {"score/solved": 0.5})
-tracker.close({})
+    tracker.log(step, {{"score/solved": 0.5}})
+tracker.close({{}})
 """,
-    )
+            **server.environment() if mode == "online" else {},
+        )
     assert [row["step"] for row in logged(tmp_path)] == list(range(1, 60))
     assert "W&B is off for the rest of this link" in said
 
@@ -115,7 +123,36 @@ tracker.close({})
     )
     assert logged(tmp_path)[0]["score/solved"] == 0.5
     assert "tracked offline" in said
-    assert list((tmp_path / "wandb").glob("offline-run-*"))
+    assert "W&B is off" not in said
+    [log] = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
+    assert b"score/solved" in log.read_bytes()
+
+
+def test_links_online_offline_and_online_again_are_one_run_after_a_sync(tmp_path):
+    unreachable = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_INIT_TIMEOUT": "5"}
+    with wandb_server.serving() as server:
+        for link, steps, more in ((0, range(1, 4), {}), (1, range(3, 6), unreachable)):
+            said = in_fresh_process(tmp_path, a_link(link, steps), **server.environment() | more)
+            assert ("tracked offline" in said) == bool(more)
+            assert "W&B is off" not in said
+        ended = command("analysis.sync", str(tmp_path), cwd=tmp_path, **server.environment())
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        in_fresh_process(tmp_path, a_link(2, range(6, 8)), **server.environment())
+        assert server.unknown == []
+        [run] = server.runs.values()
+    rows = [(row["chain/link"], row["step"]) for row in run.between(0)]
+    assert rows == [(0, 1), (0, 2), (0, 3), (1, 3), (1, 4), (1, 5), (2, 6), (2, 7)]
+    assert [row["_step"] for row in run.between(0)] == list(range(8))
+    assert run.name == run_id(config("online"))
+
+
+def a_link(link: int, steps: range) -> str:
+    return f"""
+tracker = Tracker(config("online"), Path("."), link={link}, first_step={steps.start})
+for step in range({steps.start}, {steps.stop}):
+    tracker.log(step, {{"reward/train": step / 8}})
+tracker.close({{}})
+"""
 
 
 def test_an_id_that_the_server_refuses_for_ever_gets_a_generation_suffix(tmp_path, monkeypatch):

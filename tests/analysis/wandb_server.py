@@ -110,6 +110,9 @@ class Server:
     def _ServerFeaturesQuery(self, v: Answer) -> Answer:  # noqa: N802
         return _NO_FEATURES
 
+    def _OrganizationCoreWeaveOrganizationID(self, v: Answer) -> Answer:  # noqa: N802
+        return {"entity": {"organization": {"coreWeaveOrganizationId": None}}}
+
     def _UpsertBucket(self, v: Answer) -> Answer:  # noqa: N802
         run = self.find(v)
         new = run is None
