@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError
 from analysis.sources.chain_folder import is_chain
-from analysis.sources.naming import RECOGNISED, Naming
 from analysis.sources.study import Link, Study
 from analysis.sources.wandb_runs import Run, check_any, study_of
 
@@ -21,7 +20,7 @@ def recognises(source: str) -> bool:
     return next(_files(Path(source)), None) is not None
 
 
-def read(source: str, naming: Naming = RECOGNISED) -> Study:
+def read(source: str) -> Study:
     """The study of all runs in a folder; files of one run id are its links, by start.
 
     Raises:
@@ -40,7 +39,7 @@ def read(source: str, naming: Naming = RECOGNISED) -> Study:
         jobs.setdefault(job.run.run_id, []).append(job)
     runs = sorted((_run(of_id, problems) for of_id in jobs.values()), key=lambda run: run.links[0].start or "")
     check_any(runs, source, problems)
-    study = study_of(runs, Path(source).resolve().name, naming)
+    study = study_of(runs, Path(source).resolve().name)
     history = study.history._replace(problems=(*problems, *study.history.problems))
     return Study(study.name, None, study.chains, history)
 

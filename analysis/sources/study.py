@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Protocol
 import pandas as pd
 
 from ablation import metrics
-from analysis.sources.naming import Naming
 
 
 class History(NamedTuple):
@@ -55,8 +54,6 @@ class Chain:
     job_type: str = ""
     tags: tuple[str, ...] = ()
     reward: str = metrics.REWARD_TRAIN  # the metric that the chain optimises; empty when it is not known
-    trainer: str = "ablation"  # what logged it; empty when it is not known
-    shared: tuple[str, ...] = ()  # metrics that the user says have one scale in every arm
 
     @property
     def name(self) -> str:
@@ -93,6 +90,6 @@ class Reader(Protocol):
         """Whether this reader is the one for ``source``, judged without reading much."""
         ...
 
-    def read(self, source: str, naming: Naming) -> Study:
+    def read(self, source: str) -> Study:
         """The study at ``source``; raises AnalysisError when there is none."""
         ...
