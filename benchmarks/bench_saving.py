@@ -24,7 +24,7 @@ from ablation.training.base_model import ensure_base_model
 from ablation.training.recorder import StepRecorder
 from ablation.training.rollouts import RolloutWriter
 
-STEPS = 40  # four states, eight candidates
+STEPS = 20  # two states, four candidates
 
 
 def timed(owner: Any, name: str, what: str, seconds: dict[str, float]) -> None:
