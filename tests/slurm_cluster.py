@@ -131,6 +131,17 @@ class SlurmCluster:
         lines = self.run("sacct", "-X", "-n", "-P", "-o", "JobIDRaw,State", "-j", ",".join(jobs)).splitlines()
         return dict(line.split("|") for line in lines)
 
+    def final_states(self, jobs: Sequence[str]) -> dict[str, str]:
+        """Returns the states of jobs that have left the queue; the accounts hear of an end a little later."""
+        states: dict[str, str] = {}
+
+        def accounted() -> bool:
+            states.update(self.states(jobs))
+            return all(states.get(job) not in (None, "PENDING", "RUNNING") for job in jobs)
+
+        _wait("the accounting of ended jobs", accounted)
+        return states
+
     def start(self) -> None:
         # munged wants a path that nobody else can write to.
         self.folder.chmod(0o755)

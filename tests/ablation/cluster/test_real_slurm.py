@@ -86,7 +86,7 @@ def story(site: Site) -> Story:
     wait_until(all_ended)
     type_again("at last")
     assert undisturbed.wait(PATIENCE_S) == 0
-    states = cluster.states([job for jobs in jobs_of(chain) for job in jobs])
+    states = cluster.final_states([job for jobs in jobs_of(chain) for job in jobs])
     return Story(chain, site.cwd / "runs" / "undisturbed" / "shaped-s0", states, printed)
 
 
@@ -196,7 +196,7 @@ def test_a_chain_that_fails_twice_at_the_same_step_cancels_its_further_jobs_and_
     (jobs,) = jobs_of(chain)
     listed = f"--jobs={','.join(jobs)}"
     wait_until(lambda: site.cluster.run("squeue", "--noheader", listed) == "")
-    states = site.cluster.states(jobs)
+    states = site.cluster.final_states(jobs)
     assert [states[job].split()[0] for job in jobs] == ["FAILED", "FAILED", "CANCELLED", "CANCELLED"]
     assert len(record(chain)["links"]) == 2
     why = "links 0 and 1 both failed after step"
