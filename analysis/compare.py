@@ -1,4 +1,7 @@
-"""Arms compared on held-out test tasks, and what may be said of it in words. Pure."""
+"""Arms compared on one score for each chain, and what may be said of it in words. Pure.
+
+Scores are held-out ones of the test split, or read off the training curves of a shared metric.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,20 +11,31 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.held_out import SCORES, chosen, task_means
+from analysis.coverage import BOOTSTRAP_OF_IQM, LEAST, T_OVER_SEEDS, least, measured
+from analysis.held_out import SCORES, pass_columns, task_means
 from analysis.progress import Progress, uneven
-from analysis.statistics import MIN_SEEDS, NOT_A_COMPARISON, Difference, conditional, holm, paired_seeds
+from analysis.statistics import (
+    MIN_SEEDS,
+    NOT_A_COMPARISON,
+    Difference,
+    Robust,
+    conditional,
+    holm,
+    paired_seeds,
+    robust,
+)
 
 Steps = Mapping[tuple[str, int], int]  # {(arm, seed): step of the checkpoint that is compared}
+Values = Mapping[tuple[str, int], float]  # {(arm, seed): score}
 Progresses = Mapping[tuple[str, int], Progress]
 _UNKNOWN: Progresses = MappingProxyType({})
-NAMES = {"solved": "solved rate", "pass_ratio": "pass ratio"}
+FEW_PAIRS = 3  # of arms; up to here every pair has a sentence of its own
 
 
 class Comparison(NamedTuple):
-    """b - a on one held-out score; with ``obstacle`` set the numbers must not be read as a comparison."""
+    """b - a on one score; with ``obstacle`` set the numbers must not be read as a comparison."""
 
-    checkpoint: str  # "pick" or "last"
+    checkpoint: str  # "pick", "last" or "step 40"; of curves what is read off them
     metric: str
     arm_a: str
     arm_b: str
@@ -31,11 +45,48 @@ class Comparison(NamedTuple):
     p_holm: float  # adjusted over the pairs of arms for this score and kind of checkpoint
     pairs_of_arms: int
     obstacle: str = ""
+    robust: Robust | None = None  # over all seeds of either arm
 
     @property
     def claims(self) -> bool:
         """Whether a difference may be claimed at the 5 % level."""
         return not self.obstacle and self.difference.excludes_zero and self.p_holm < 0.05
+
+    @property
+    def scale(self) -> tuple[int, str]:
+        """What values are multiplied with in words, and the unit of differences: shares are in per cent."""
+        share = self.metric in SCORES or self.metric.startswith(("pass_at_", "score/"))
+        return (100, " points") if share else (1, "")
+
+    @property
+    def better(self) -> str:
+        return self.arm_b if self.difference.mean > 0 else self.arm_a
+
+    @property
+    def worse(self) -> str:
+        return self.arm_a if self.difference.mean > 0 else self.arm_b
+
+
+def spoken(metric: str) -> str:
+    """A score's name in sentences."""
+    known = {"solved": "solved rate", "pass_ratio": "pass ratio"}
+    return known.get(metric, f"pass@{metric.removeprefix('pass_at_')}" if metric.startswith("pass_at_") else metric)
+
+
+def compare_values(
+    values: Values, arms: Sequence[str], metric: str, checkpoint: str, obstacles: Mapping[tuple[str, str], str]
+) -> list[Comparison]:
+    """Every pair of ``arms`` on one score, paired by seed; ``obstacles`` says of a pair why it must not be read."""
+    by_arm = {arm: {seed: value for (name, seed), value in values.items() if name == arm} for arm in arms}
+    pairs = list(combinations(arms, 2))
+    found = [paired_seeds(by_arm[a], by_arm[b]) for a, b in pairs]
+    result: list[Comparison] = []
+    for (a, b), difference, p in zip(pairs, found, holm([d.p for d in found]), strict=True):
+        obstacle = "; ".join(reason for reason in (_too_few(difference), obstacles.get((a, b), "")) if reason)
+        mean_a, mean_b = (_mean(by_arm[arm], difference) for arm in (a, b))
+        iqms = robust(by_arm[a], by_arm[b])
+        result.append(Comparison(checkpoint, metric, a, b, mean_a, mean_b, difference, p, len(pairs), obstacle, iqms))
+    return result
 
 
 def compare_arms(
@@ -52,100 +103,161 @@ def compare_arms(
         test: held-out rows of the test split (`analysis.sources.held_out.load_test`).
         scores: `analysis.held_out.subject_scores` of them.
         steps: the checkpoint of every chain; chains that were not evaluated there are left out.
-        checkpoint: its name, "pick" or "last".
+        checkpoint: its name, "pick", "last" or "step 40".
         progress: how far every chain has trained; chains that are not named are not judged by it.
     """
+    rows = scores[(scores["split"] == "test") & (scores["mode"] == "sampled") & scores["arm"].notna()]
+    by_chain = {(row["arm"], row["seed"], row["step"]): row for row in rows.to_dict("records")}
+    at = {key: (*key, step) for key, step in steps.items() if (*key, step) in by_chain}
+    tasks = {place: frozenset(of_task) for place, of_task in task_means(test, "solved").items()}
+    obstacles = {(a, b): _obstacle(at, tasks, progress, a, b) for a, b in combinations(arms, 2)}
     result: list[Comparison] = []
-    for metric in SCORES:
-        by_arm = {arm: _by_seed(scores, steps, arm, metric) for arm in arms}
-        pairs = list(combinations(arms, 2))
-        found = [paired_seeds(by_arm[a], by_arm[b]) for a, b in pairs]
-        for (a, b), difference, p in zip(pairs, found, holm([d.p for d in found]), strict=True):
-            pairs_of_seeds = [(arm, seed) for arm in (a, b) for seed in difference.pairs]
-            unequal = uneven([progress[key] for key in pairs_of_seeds if key in progress])
-            obstacle = "; ".join(reason for reason in (_obstacle(test, steps, a, b, difference), unequal) if reason)
-            mean_a, mean_b = (_mean(by_arm[arm], difference) for arm in (a, b))
-            result.append(Comparison(checkpoint, metric, a, b, mean_a, mean_b, difference, p, len(pairs), obstacle))
+    for metric in (*SCORES, *pass_columns(rows)):
+        values = {key: float(by_chain[place][metric]) for key, place in at.items()}
+        result += compare_values(values, arms, metric, checkpoint, obstacles)
     return result
-
-
-def _by_seed(scores: pd.DataFrame, steps: Steps, arm: str, metric: str) -> dict[int, float]:
-    rows = {seed: chosen(scores, "test", arm, seed, step) for (name, seed), step in steps.items() if name == arm}
-    return {seed: float(row[metric]) for seed, row in rows.items() if row is not None}
 
 
 def _mean(by_seed: Mapping[int, float], difference: Difference) -> float:
     return sum(by_seed[seed] for seed in difference.pairs) / difference.n if difference.n else math.nan
 
 
-def _obstacle(test: pd.DataFrame, steps: Steps, a: str, b: str, difference: Difference) -> str:
+def _too_few(difference: Difference) -> str:
     if difference.n == 0:
         return "no seed of both arms has test scores"
-    tasks = {
-        frozenset(task_means(test, arm, seed, steps[arm, seed], "solved"))
-        for arm in (a, b)
-        for seed in difference.pairs
-    }
-    if len(tasks) > 1:
-        return "the checkpoints were not scored on the same test tasks"
+    seeds = "1 paired seed" if difference.n == 1 else f"{difference.n} paired seeds"
     if difference.n < MIN_SEEDS:
-        seeds = "1 paired seed" if difference.n == 1 else f"{difference.n} paired seeds"
         return f"{seeds}, and at least {MIN_SEEDS} are needed"
-    return "" if difference.has_interval else "equal differences in every seed, so their spread is unknown"
+    if difference.has_interval:
+        return ""
+    if measured(T_OVER_SEEDS, difference.n) < LEAST:
+        return f"{seeds}, where the interval was measured to cover {measured(T_OVER_SEEDS, difference.n):.1%} only"
+    return "equal differences in every seed, so their spread is unknown"
+
+
+def _obstacle(
+    at: Mapping[tuple[str, int], tuple[str, int, int]],
+    tasks: Mapping[tuple[str, int, int], frozenset[str]],
+    progress: Progresses,
+    a: str,
+    b: str,
+) -> str:
+    seeds = {seed for arm, seed in at if arm == a} & {seed for arm, seed in at if arm == b}
+    pairs = [(arm, seed) for arm in (a, b) for seed in sorted(seeds)]
+    other = "the checkpoints were not scored on the same test tasks"
+    unlike = other if len({tasks.get(at[key], frozenset()) for key in pairs}) > 1 else ""
+    unequal = uneven([progress[key] for key in pairs if key in progress])
+    return "; ".join(reason for reason in (unlike, unequal) if reason)
 
 
 def sentence(comparison: Comparison) -> str:
-    """One comparison in plain words, with its uncertainty; differences are in percentage points."""
+    """One comparison in plain words, with its uncertainty; differences of shares are in percentage points."""
     c, d = comparison, comparison.difference
-    name = NAMES[c.metric].capitalize()
+    scale, unit = c.scale
+    name = spoken(c.metric)
+    name = name[0].upper() + name[1:]
     if d.n == 0:
         return f"{name} of {c.arm_b} and {c.arm_a}: {NOT_A_COMPARISON} ({c.obstacle})."
-    levels = f"{c.arm_b} {100 * c.mean_b:.1f} %, {c.arm_a} {100 * c.mean_a:.1f} %"
-    size = f"{name}: {levels}, difference {signed(d.mean)} points"
+    levels = f"{c.arm_b} {level(c.mean_b, scale)}, {c.arm_a} {level(c.mean_a, scale)}"
+    size = f"{name}: {levels}, difference {signed(d.mean, scale)}{unit}"
     if c.obstacle:
         return f"{size}; {NOT_A_COMPARISON} ({c.obstacle})."
-    interval = f"95 % t interval {signed(d.low)} to {signed(d.high)} over {d.n} paired seeds"
+    interval = f"95 % t interval {signed(d.low, scale)} to {signed(d.high, scale)} over {d.n} paired seeds"
     if not d.excludes_zero:
         return f"{size} ({interval}). The interval includes 0, so no difference is shown."
     if not c.claims:
         return f"{size} ({interval}), but none after Holm's correction over {c.pairs_of_arms} pairs of arms."
-    better, worse = (c.arm_b, c.arm_a) if d.mean > 0 else (c.arm_a, c.arm_b)
-    return f"{size} ({interval}). Here {better} is better than {worse}."
+    if scale == 1:  # what is better is not known of it
+        return f"{size} ({interval}). Here {c.better} is above {c.worse}."
+    return f"{size} ({interval}). Here {c.better} is better than {c.worse}."
 
 
-def answer(comparisons: Sequence[Comparison]) -> list[str]:
-    """What may be said of the picks: a sentence for every pair with scores, one for all pairs without."""
-    of_picks = [c for c in comparisons if c.checkpoint == "pick"]
-    said = [sentence(c) for c in of_picks if c.difference.n]
-    silent = list(dict.fromkeys(f"{c.arm_b} and {c.arm_a}" for c in of_picks if not c.difference.n))
+def answer(comparisons: Sequence[Comparison], checkpoint: str = "pick") -> list[str]:
+    """What may be said of one kind of checkpoint: a sentence for each pair of few arms, one for each score of many.
+
+    Of pass@k only the largest k is spoken of.
+    """
+    chosen = [c for c in comparisons if c.checkpoint == checkpoint]
+    largest = next((c.metric for c in reversed(chosen) if c.metric.startswith("pass_at_")), "")
+    chosen = [c for c in chosen if not c.metric.startswith("pass_at_") or c.metric == largest]
+    if len({(c.arm_a, c.arm_b) for c in chosen}) > FEW_PAIRS:
+        of_scores = {c.metric: [other for other in chosen if other.metric == c.metric] for c in chosen}
+        return [_of_many(metric, of_score) for metric, of_score in of_scores.items()]
+    said = [sentence(c) for c in chosen if c.difference.n]
+    silent = list(dict.fromkeys(f"{c.arm_b} and {c.arm_a}" for c in chosen if not c.difference.n))
     if silent:
-        said.append(f"{'; '.join(silent)}: {NOT_A_COMPARISON}, for no seed of both has test scores of its pick.")
+        said.append(
+            f"{'; '.join(silent)}: {NOT_A_COMPARISON}, for no seed of both has test scores of its {checkpoint}."
+        )
     return said
 
 
-def signed(share: float) -> str:
-    """A difference of shares in percentage points, with its sign."""
-    return f"{100 * share:+.1f}".replace("-", "−")
+def _of_many(metric: str, pairs: Sequence[Comparison]) -> str:
+    name = spoken(metric)
+    claimed = sorted((c for c in pairs if c.claims), key=lambda c: -abs(c.difference.mean))
+    barred = [c for c in pairs if c.obstacle]
+    shown = "; ".join(
+        f"{c.better} above {c.worse} by {signed(abs(c.difference.mean), c.scale[0])[1:]}{c.scale[1]} "
+        f"({signed(c.difference.low, c.scale[0])} to {signed(c.difference.high, c.scale[0])} for {c.arm_b} − {c.arm_a})"
+        for c in claimed[:5]
+    )
+    more = f"; and {len(claimed) - 5} more" if len(claimed) > 5 else ""
+    text = f"{name[0].upper()}{name[1:]}: of {len(pairs)} pairs of arms {len(claimed)} differ after Holm's correction"
+    text += f", by 95 % t intervals over seeds: {shown}{more}." if claimed else "."
+    if barred:
+        reasons = list(dict.fromkeys(c.obstacle for c in barred))
+        text += (
+            f" {len(barred)} are {NOT_A_COMPARISON} ({reasons[0]}{', and other reasons' if len(reasons) > 1 else ''})."
+        )
+    return text
+
+
+def robust_words(comparison: Comparison) -> str:
+    """The difference of interquartile means in words, or why it has no interval."""
+    r = comparison.robust
+    assert r is not None
+    size = f"{comparison.arm_b} {100 * r.b:.1f} %, {comparison.arm_a} {100 * r.a:.1f} %, {signed(r.difference)} points"
+    if math.isfinite(r.low):
+        return f"{size} (95 % bootstrap interval {signed(r.low)} to {signed(r.high)})"
+    needed, covers = least(BOOTSTRAP_OF_IQM), measured(BOOTSTRAP_OF_IQM, r.n)
+    why = (
+        f"it was measured to cover {covers:.1%} at {r.n} seeds" if math.isfinite(covers) else f"{r.n} seeds are too few"
+    )
+    return f"{size} (no interval: {why}" + (f"; from {needed} seeds on it holds)" if needed > r.n else ")")
+
+
+def signed(share: float, scale: int = 100) -> str:
+    """A difference with its sign: of shares in percentage points, of other values as it is."""
+    text = f"{100 * share:+.1f}" if scale == 100 else f"{share:+.3g}"
+    return text.replace("-", "−")
+
+
+def level(value: float, scale: int = 100) -> str:
+    """A score: a share in per cent, another value as it is."""
+    return f"{100 * value:.1f} %" if scale == 100 else f"{value:.3g}"
 
 
 def conditional_table(test: pd.DataFrame, arms: Sequence[str], steps: Steps) -> pd.DataFrame:
     """Two given checkpoints over the same test tasks, seed by seed: this says nothing about other seeds.
 
-    Columns seed, arm_a, arm_b, metric, tasks, difference, se, low, high.
+    Columns seed, arm_a, arm_b, metric, tasks, moved (tasks that differ), difference, se, low, high.
     """
     rows: list[dict[str, Any]] = []
-    for a, b in combinations(arms, 2):
-        for seed in sorted({seed for arm, seed in steps if arm == a} & {seed for arm, seed in steps if arm == b}):
-            for metric in SCORES:
-                of_a, of_b = (task_means(test, arm, seed, steps[arm, seed], metric) for arm in (a, b))
-                d = conditional(of_a, of_b)
-                values = (seed, a, b, metric, d.n, d.mean, d.se, d.low, d.high)
+    for metric in SCORES:
+        means = task_means(test, metric)
+        of_chain = {key: means[*key, step] for key, step in steps.items() if (*key, step) in means}
+        for a, b in combinations(arms, 2):
+            for seed in sorted({seed for arm, seed in of_chain if arm == a} & {s for arm, s in of_chain if arm == b}):
+                d = conditional(of_chain[a, seed], of_chain[b, seed])
+                moved = sum(value != 0 for value in d.pairs.values())
+                values = (seed, a, b, metric, d.n, moved, d.mean, d.se, d.low, d.high)
                 if d.n:
                     rows.append(dict(zip(_CONDITIONAL, values, strict=True)))
-    return pd.DataFrame(rows, columns=_CONDITIONAL)
+    table = pd.DataFrame(rows, columns=_CONDITIONAL)
+    return table.sort_values(["arm_a", "arm_b", "seed"], kind="stable", ignore_index=True)
 
 
-_CONDITIONAL = ["seed", "arm_a", "arm_b", "metric", "tasks", "difference", "se", "low", "high"]
+_CONDITIONAL = ["seed", "arm_a", "arm_b", "metric", "tasks", "moved", "difference", "se", "low", "high"]
 
 
 def comparison_table(comparisons: Sequence[Comparison], by_task: pd.DataFrame) -> pd.DataFrame:
@@ -167,6 +279,7 @@ def comparison_table(comparisons: Sequence[Comparison], by_task: pd.DataFrame) -
             "p": c.difference.p,
             "p_holm": c.p_holm,
             "claims": c.claims,
+            **({f"iqm_{name}": getattr(c.robust, name) for name in ("a", "b", "low", "high")} if c.robust else {}),
             "per_seed": " ".join(f"{seed}:{value:+.6f}" for seed, value in c.difference.pairs.items()),
             "words": sentence(c),
         }

@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from analysis.sources.presets import OURS
 from analysis.sources.study import Chain
 
 SCIENTIFIC = ("reward", "tasks", "model", "grpo", "sampling")
 _PARTS = ("scientific", "length and pick", "execution")
 _LENGTH_AND_PICK = ("chain.steps", "chain.save_every", "selection")  # which weights a chain ends up with
 _OWN = ("arm", "seed", "study", "run_id")  # a chain's name, which is no setting
+# Words in fields of other trainers' configs that name a run, its seed or its place.
+_NAMES_OF_RUNS = ("seed", "name", "dir", "path", "run_id", "hub_model_id", "port", "host")
 _ABSENT = "(absent)"
 
 
@@ -42,6 +45,9 @@ def differences(chains: Sequence[Chain]) -> Differences:
     """Every field that is not equal in all chains that have a config, scientific ones first."""
     configs = [(chain, flatten(chain.config)) for chain in chains if chain.config]
     fields = sorted({field for _, flat in configs for field in flat if field.split(".")[0] not in _OWN})
+    foreign = bool(configs) and all(chain.folder is None and chain.trainer != OURS.name for chain, _ in configs)
+    if foreign:
+        fields = [field for field in fields if not _names_a_run(field)]
     arms = list(dict.fromkeys(chain.arm for chain, _ in configs))
     rows: list[dict[str, str]] = []
     warnings: list[str] = []
@@ -49,14 +55,14 @@ def differences(chains: Sequence[Chain]) -> Differences:
         values = {arm: _values(configs, arm, field) for arm in arms}
         if len({value for of_arm in values.values() for value in of_arm}) < 2:
             continue
-        part = _part(field)
+        part = _part(field, foreign)
         rows.append({"field": field, "part": part, **{arm: " or ".join(values[arm]) for arm in arms}})
-        if part == "scientific":
+        if part == "scientific" or foreign:
             mixed = [arm for arm in arms if len(values[arm]) > 1]
             warnings.extend(f"Seeds of arm {arm} differ in {field}: they are not one arm." for arm in mixed)
-    rows.sort(key=lambda row: (_PARTS.index(row["part"]), row["field"]))
+    rows.sort(key=lambda row: (_PARTS.index(row["part"]) if row["part"] in _PARTS else 0, row["field"]))
     more = [row["field"] for row in rows if row["part"] == "scientific" and row["field"].split(".")[0] != "reward"]
-    if more:
+    if more and not foreign:
         what = f"{', '.join(more)} {'differs' if len(more) == 1 else 'differ'}"
         warnings.insert(0, f"More than the reward differs: {what} too, and a difference may come from there.")
     warnings.extend(_length_and_pick(rows, arms))
@@ -64,7 +70,15 @@ def differences(chains: Sequence[Chain]) -> Differences:
     return Differences(pd.DataFrame(rows, columns=["field", "part", *arms]), tuple(warnings))
 
 
-def _part(field: str) -> str:
+def _names_a_run(field: str) -> bool:
+    return any(
+        word in _NAMES_OF_RUNS or word.endswith(("_dir", "_path", "_name", "_seed")) for word in field.split(".")
+    )
+
+
+def _part(field: str, foreign: bool = False) -> str:
+    if foreign:
+        return "setting"
     if field.split(".")[0] in SCIENTIFIC:
         return _PARTS[0]
     return _PARTS[1] if field in _LENGTH_AND_PICK or field.split(".")[0] in _LENGTH_AND_PICK else _PARTS[2]

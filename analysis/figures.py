@@ -1,12 +1,14 @@
 """How figures look and how they become bytes: the same input gives the same file."""
 
 import io
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, for every kind of colour vision; markers and line styles differ as well.
@@ -14,9 +16,12 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 
+WIDTH = 9.0  # inches
+
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "ablation",
     "svg.fonttype": "none",
+    "hatch.linewidth": 0.4,
     "text.parse_math": False,  # an arm's name may hold a dollar sign
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
@@ -50,6 +55,27 @@ class Look(NamedTuple):
 def look(index: int) -> Look:
     """The look of the ``index``-th arm (or seed, in the figure of one arm)."""
     return Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], LINES[index % len(LINES)])
+
+
+def panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of ``count`` panels (one at least), at most three in a row, each ``height`` inches high."""
+    columns = min(3, max(1, count))
+    rows = max(1, math.ceil(count / columns))
+    figure = Figure(figsize=(WIDTH, height * rows + 0.5), layout="constrained")
+    grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for unused in grid[max(1, count) :]:
+        unused.set_visible(False)
+    return figure, grid[: max(1, count)]
+
+
+def legend(figure: Figure, axes: Axes) -> None:
+    """One legend above all panels, of what ``axes`` shows; a word in its place when that is nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        columns = min(len(labels), max(2, int(110 / (max(map(len, labels)) + 8))))
+        figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+    else:
+        axes.text(0.5, 0.5, "nothing logged", transform=axes.transAxes, ha="center", color="#777777")
 
 
 @contextmanager

@@ -1,24 +1,41 @@
 """Held-out scores of every evaluated subject: means, task-clustered errors, pass@k. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from analysis.statistics import clustered_se, pass_at_k
 
-KS = (1, 2, 4)  # for which pass@k is shown, where more samples than k were drawn
+KS = (1, 2, 4)  # for which pass@k is always given, where more samples than k were drawn
 SCORES = ("solved", "pass_ratio")
 SUBJECT = ["split", "subject", "kind", "arm", "seed", "step", "roles", "mode"]
 
 
-def subject_scores(frame: pd.DataFrame, ks: Sequence[int] = KS) -> pd.DataFrame:
+TaskMeans = Mapping[tuple[str, int, int], Mapping[str, float]]  # {(arm, seed, step): {task: mean of its samples}}
+
+
+def ks_of(frame: pd.DataFrame) -> tuple[int, ...]:
+    """`KS` and the further powers of two below the largest number of samples that some task has."""
+    sampled = frame[frame["mode"] == "sampled"]
+    most = sampled.groupby(["subject", "split", "task_id"], observed=True).size().max() if len(sampled) else 0
+    return (*KS, *(2**power for power in range(3, 12) if 2**power < most))
+
+
+def pass_columns(scores: pd.DataFrame) -> list[str]:
+    """The columns of pass@k, k above 1, of which some subject in a `subject_scores` table has a value."""
+    named = [name for name in scores.columns if name.startswith("pass_at_") and not name.endswith("_se")]
+    return [name for name in named if name != "pass_at_1" and scores[name].notna().any()]
+
+
+def subject_scores(frame: pd.DataFrame, ks: Sequence[int] | None = None) -> pd.DataFrame:
     """One row for each subject and mode: how many tasks, samples and unscored samples, and the scores.
 
     Means are over scored samples, ``*_se`` cluster by task; ``pass_at_<k>`` is the mean over tasks with more
-    than k scored samples, NaN without one.
+    than k scored samples, NaN without one. ``ks`` are `ks_of` the frame by default.
     """
     rows = []
+    ks = ks_of(frame) if ks is None else ks
     for key, group in frame.groupby(SUBJECT, dropna=False, sort=True):
         scored = group[group["solved"].notna()]
         row = dict(zip(SUBJECT, key, strict=True))
@@ -38,13 +55,15 @@ def subject_scores(frame: pd.DataFrame, ks: Sequence[int] = KS) -> pd.DataFrame:
 
 def pass_at_ks(scored: pd.DataFrame, ks: Sequence[int]) -> dict[str, float]:
     """{pass_at_<k>: mean over tasks, pass_at_<k>_se: its standard error} of one subject's samples."""
-    counts = scored.groupby("task_id")["solved"].agg(["size", "sum"])
+    counts = scored.groupby("task_id")["solved"].agg(["size", "sum"]).astype(int)
+    of_tasks = list(zip(counts.index, counts["size"], counts["sum"], strict=True))
     result: dict[str, float] = {}
     for k in ks:
-        enough = counts[counts["size"] > k]
-        values = [pass_at_k(int(n), int(c), k) for n, c in zip(enough["size"], enough["sum"], strict=True)]
-        result[f"pass_at_{k}"] = sum(values) / len(values) if values else math.nan
-        result[f"pass_at_{k}_se"] = clustered_se(values, enough.index.tolist())
+        # Many tasks have equal counts.
+        known = {(n, c): pass_at_k(n, c, k) for n, c in {(n, c) for _, n, c in of_tasks if n > k}}
+        values = {task: known[n, c] for task, n, c in of_tasks if n > k}
+        result[f"pass_at_{k}"] = sum(values.values()) / len(values) if values else math.nan
+        result[f"pass_at_{k}_se"] = clustered_se(list(values.values()), list(values))
     return result
 
 
@@ -55,8 +74,11 @@ def chosen(scores: pd.DataFrame, split: str, arm: str, seed: int, step: int, mod
     return rows.iloc[0] if len(rows) else None
 
 
-def task_means(frame: pd.DataFrame, arm: str, seed: int, step: int, metric: str) -> dict[str, float]:
-    """{task: mean of its scored samples} of one checkpoint, mode sampled."""
-    same = (frame["arm"] == arm) & (frame["mode"] == "sampled")
-    rows = frame[same & (frame["seed"] == seed).fillna(False) & (frame["step"] == step).fillna(False)]
-    return {str(task): float(value) for task, value in rows.groupby("task_id")[metric].mean().dropna().items()}
+def task_means(frame: pd.DataFrame, metric: str) -> TaskMeans:
+    """Every checkpoint's mean score of each task over its scored samples, mode sampled, without the base."""
+    rows = frame[(frame["mode"] == "sampled") & frame[metric].notna() & frame["arm"].notna()]
+    found: dict[tuple[str, int, int], dict[str, float]] = {}
+    means = rows.groupby(["arm", "seed", "step", "task_id"])[metric].mean().reset_index()
+    for arm, seed, step, task, value in means.itertuples(index=False, name=None):
+        found.setdefault((str(arm), int(seed), int(step)), {})[str(task)] = float(value)
+    return found

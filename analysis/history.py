@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ablation import metrics
@@ -113,12 +114,18 @@ def stitch(rows: Iterable[Row]) -> list[Row]:
 
 def tidy(rows: Iterable[Row], *, study: str, arm: str, seed: int, run_id: str) -> pd.DataFrame:
     """The tidy frame [values, 8] of one chain's stitched rows, sorted by step and metric."""
-    flat = [
-        (study, arm, seed, run_id, row.link, row.step, metric, value)
-        for row in rows
-        for metric, value in sorted(row.values.items())
-    ]
-    return check(pd.DataFrame(flat, columns=COLUMNS))
+    rows = list(rows)
+    counts = [len(row.values) for row in rows]
+    metrics_of_rows = [metric for row in rows for metric in row.values]
+    frame = pd.DataFrame(
+        {
+            "link": np.repeat(np.array([row.link for row in rows], dtype=np.int64), counts),
+            "step": np.repeat(np.array([row.step for row in rows], dtype=np.int64), counts),
+            "metric": pd.Series(metrics_of_rows, dtype="str"),
+            "value": np.array([value for row in rows for value in row.values.values()], dtype=np.float64),
+        }
+    )
+    return check(frame.assign(study=study, arm=arm, seed=seed, run_id=run_id))
 
 
 def check(frame: pd.DataFrame) -> pd.DataFrame:
@@ -163,6 +170,15 @@ def by_seed(frame: pd.DataFrame, arm: str, metric: str) -> pd.DataFrame:
     """One metric of one arm [steps, seeds]: index ``step``, columns seeds; NaN where there is none."""
     chosen = frame[(frame["metric"] == metric) & (frame["arm"] == arm)]
     return chosen.pivot(index="step", columns="seed", values="value").sort_index().sort_index(axis=1)
+
+
+def by_chain(frame: pd.DataFrame, metric: str) -> dict[tuple[str, int], dict[int, float]]:
+    """One metric of every chain that logged it, as {(arm, seed): {step: value}}, steps ascending."""
+    chosen = frame[frame["metric"] == metric]
+    found: dict[tuple[str, int], dict[int, float]] = {}
+    for (arm, seed), rows in chosen.groupby(["arm", "seed"], sort=True):
+        found[str(arm), int(str(seed))] = dict(zip(rows["step"].tolist(), rows["value"].tolist(), strict=True))
+    return found
 
 
 def series(frame: pd.DataFrame, arm: str, seed: int, metric: str) -> dict[int, float]:

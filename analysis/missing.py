@@ -7,29 +7,38 @@ import pandas as pd
 
 from ablation import metrics
 from analysis.held_out import chosen
-from analysis.history import series
-from analysis.picks import Picks
+from analysis.history import by_chain
+from analysis.picks import Picks, metric_of
 from analysis.selection import smoothed
 from analysis.sources.study import Chain, Study
 
 
 def missing(study: Study, picks: Picks, scores: pd.DataFrame) -> list[str]:
-    """One sentence for every gap: unfinished chains, lost steps and candidates, picks and bases without scores."""
-    problems = [problem for chain in study.chains for problem in _of_chain(chain, study, picks)]
+    """One sentence for every gap: unfinished chains, lost steps and candidates, picks and bases without scores.
+
+    Of runs that are known from W&B alone nobody expects checkpoints and held-out scores.
+    """
+    names = {metrics.REWARD_EMA, *(metric_of(chain, picks.rule) for chain in study.chains)}
+    curves: _Curves = {name: by_chain(study.history.frame, name) for name in names}
+    problems = [problem for chain in study.chains for problem in _of_chain(chain, curves, picks)]
     problems.extend(_seeds(study))
     evaluate = f"run `python -m ablation.evaluate {source(study)}`"
-    for split in ("validation", "test"):
+    in_folders = {(chain.arm, chain.seed) for chain in study.chains if chain.folder}
+    for split in ("validation", "test") if in_folders else ():
         of_split = scores[scores["split"] == split]
         if not (of_split["kind"] == "base").any():
             problems.append(f"The base model has no {split} scores: {evaluate}.")
         lacking = [
             f"{arm}-s{seed}@{picked.step}"
             for (arm, seed), picked in picks.by_chain.items()
-            if chosen(scores, split, arm, seed, picked.step) is None
+            if (arm, seed) in in_folders and chosen(scores, split, arm, seed, picked.step) is None
         ]
         if lacking:
             problems.append(f"{len(lacking)} picks have no {split} scores ({', '.join(lacking)}): {evaluate}.")
     return problems + _unscored(scores)
+
+
+_Curves = dict[str, dict[tuple[str, int], dict[int, float]]]
 
 
 def source(study: Study) -> str:
@@ -37,27 +46,34 @@ def source(study: Study) -> str:
     return study.folder.as_posix() if study.folder else "STUDY"
 
 
-def _of_chain(chain: Chain, study: Study, picks: Picks) -> list[str]:
-    rewards = series(study.history.frame, chain.arm, chain.seed, picks.rule.metric)
+def _of_chain(chain: Chain, curves: _Curves, picks: Picks) -> list[str]:
+    metric = metric_of(chain, picks.rule)
+    rewards = curves[metric].get((chain.arm, chain.seed), {})
     last = max(rewards, default=0)
     problems: list[str] = []
-    if chain.status != "complete":
+    if chain.folder is None and chain.status != "complete":
+        problems.append(f"{chain.name} is {chain.status} at step {last}: its last steps may be missing.")
+    elif chain.status != "complete":
         target = chain.target_steps or "?"
         problems.append(
             f"{chain.name} is {chain.status} at step {last} of {target}: {_started_by(chain)} continues it."
         )
     problems.extend(_lost_candidates(chain, last))
-    gaps = [step for step in range(1, last + 1) if step not in rewards]
+    gaps = _gaps(rewards, last) if chain.folder else []
     if gaps:
-        problems.append(f"{chain.name} has no {picks.rule.metric} at {_steps(gaps)}: the EMA skips them.")
+        problems.append(f"{chain.name} has no {metric} at {_steps(gaps)}: the EMA skips them.")
     odd = [step for step, value in rewards.items() if not math.isfinite(value)]
     if odd:
-        problems.append(f"{chain.name} has a {picks.rule.metric} that is no finite number at {_steps(odd)}.")
-    problems.extend(_logged_ema(chain, study, rewards, picks))
+        problems.append(f"{chain.name} has a {metric} that is no finite number at {_steps(odd)}.")
+    problems.extend(_logged_ema(chain, curves, rewards, picks))
     ahead = [step for step in chain.saved_steps if step > last]
     if ahead:
         problems.append(f"{chain.name} has checkpoints without a history row at {_steps(ahead)}: no candidates.")
     return problems
+
+
+def _gaps(rewards: dict[int, float], last: int) -> list[int]:
+    return [step for step in range(1, last + 1) if step not in rewards]
 
 
 def _lost_candidates(chain: Chain, last: int) -> list[str]:
@@ -80,9 +96,9 @@ def _started_by(chain: Chain) -> str:
     return f"`{chain.command}`" if chain.command else "the `python -m ablation.run` command that started it"
 
 
-def _logged_ema(chain: Chain, study: Study, rewards: dict[int, float], picks: Picks) -> list[str]:
+def _logged_ema(chain: Chain, curves: _Curves, rewards: dict[int, float], picks: Picks) -> list[str]:
     """Whether the EMA that the trainer logged, which dashboards show, is the one that picks."""
-    logged = series(study.history.frame, chain.arm, chain.seed, metrics.REWARD_EMA)
+    logged = curves[metrics.REWARD_EMA].get((chain.arm, chain.seed), {})
     averages = smoothed(rewards, picks.rule.span)
     apart = [step for step, value in logged.items() if step in averages and abs(value - averages[step]) > 1e-6]
     if not apart or picks.rule.metric != metrics.REWARD_TRAIN:

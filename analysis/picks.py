@@ -1,19 +1,22 @@
 """The picks of a study: by its rule, by other rules, with their optimism, and the seed that ships. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from ablation import metrics
 from analysis.errors import AnalysisError
-from analysis.history import series
+from analysis.history import by_chain
 from analysis.optimism import noise, optimism
 from analysis.selection import SPANS, Pick, Rule, candidate_steps, pick, picks_by_span, ship
+from analysis.sources.presets import OURS
 from analysis.sources.study import Chain
 
 SHIP_BY = "solved"  # the validation score that chooses the seed
 SHARED = (metrics.SOLVED, metrics.PASS_RATIO)
+ASSUMED_SAVES = 5  # steps, where a run does not say how often it saved
 
 
 class Shipped(NamedTuple):
@@ -31,19 +34,25 @@ class Picks(NamedTuple):
     steps for every other rule. ``problems`` says which chain has no pick and why.
     """
 
-    rule: Rule
+    rule: Rule  # of a chain without a folder with the metric of `metric_of`
     by_chain: Mapping[tuple[str, int], Pick]
     table: pd.DataFrame
     others: pd.DataFrame
     problems: tuple[str, ...]
 
 
+def metric_of(chain: Chain, rule: Rule) -> str:
+    """What the rule smooths for a chain: for one that is known from W&B alone the reward that its trainer logs."""
+    return rule.metric if chain.folder else chain.reward or rule.metric
+
+
 def rule_of(chains: Iterable[Chain]) -> tuple[Rule, list[str]]:
     """The study's one rule from its configs' ``selection`` and save grid, and a sentence when they disagree.
 
-    A chain whose config is not known has no say.
+    A chain whose config is not known, or is another trainer's, has no say.
     """
-    found = {_rule(chain.config, chain.save_every): chain.name for chain in reversed(list(chains)) if chain.config}
+    ours = [chain for chain in chains if chain.config and chain.trainer == OURS.name]
+    found = {_rule(chain.config, chain.save_every): chain.name for chain in reversed(ours)}
     rules = sorted(found, key=lambda rule: found[rule])
     if len(rules) <= 1:
         return (rules or [Rule()])[0], []
@@ -61,29 +70,42 @@ def _rule(config: Mapping[str, Any], save_every: int | None) -> Rule:
 
 def pick_all(chains: Iterable[Chain], history: pd.DataFrame, rule: Rule) -> Picks:
     """Every chain's pick by ``rule`` from the stitched tidy ``history``."""
-    by_chain: dict[tuple[str, int], Pick] = {}
+    picked_by: dict[tuple[str, int], Pick] = {}
     rows: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     problems: list[str] = []
+    curves = cache(lambda metric: by_chain(history, metric))
+    assumed: list[str] = []
     for chain in chains:
-        rewards = series(history, chain.arm, chain.seed, rule.metric)
+        of_chain = rule._replace(metric=metric_of(chain, rule))
+        rewards = curves(of_chain.metric).get((chain.arm, chain.seed), {})
+        saved = chain.saved_steps
+        if chain.folder is None and not saved and rewards:
+            saved = tuple(range(ASSUMED_SAVES, max(rewards) + 1, ASSUMED_SAVES))
+            assumed.append(chain.name)
         try:
-            picked = pick(rewards, chain.saved_steps, rule)
+            picked = pick(rewards, saved, of_chain)
         except AnalysisError as error:
             problems.append(f"{chain.name} has no pick. {error}")
             continue
-        by_chain[chain.arm, chain.seed] = picked
-        rows.append(_row(chain, picked, rewards, rule))
-        others.append({"arm": chain.arm, "seed": chain.seed} | _other_rules(chain, history, rule))
-    return Picks(rule, by_chain, pd.DataFrame(rows, columns=_TABLE), pd.DataFrame(others), tuple(problems))
+        picked_by[chain.arm, chain.seed] = picked
+        rows.append(_row(chain, picked, rewards, saved, of_chain))
+        shared = {metric: curves(metric).get((chain.arm, chain.seed), {}) for metric in SHARED}
+        others.append({"arm": chain.arm, "seed": chain.seed} | _other_rules(rewards, shared, saved, of_chain))
+    if assumed:
+        problems.append(
+            f"{len(assumed)} runs do not say how often they saved ({', '.join(assumed[:5])}"
+            f"{', …' if len(assumed) > 5 else ''}): a checkpoint every {ASSUMED_SAVES} steps is assumed."
+        )
+    return Picks(rule, picked_by, pd.DataFrame(rows, columns=_TABLE), pd.DataFrame(others), tuple(problems))
 
 
 _TABLE = ["arm", "seed", "step", "score", "candidates", "steps", "noise_sd", "optimism_sd", "optimism"]
 
 
-def _row(chain: Chain, picked: Pick, rewards: Mapping[int, float], rule: Rule) -> dict[str, Any]:
+def _row(chain: Chain, picked: Pick, rewards: Mapping[int, float], saved: Sequence[int], rule: Rule) -> dict[str, Any]:
     steps = max(rewards)
-    candidates = [step for step in candidate_steps(chain.saved_steps, rule) if step <= steps]
+    candidates = [step for step in candidate_steps(saved, rule) if step <= steps]
     noise_sd, optimism_sd = noise(rewards), optimism(candidates, rule.span, steps)
     values = (
         picked.step,
@@ -97,15 +119,15 @@ def _row(chain: Chain, picked: Pick, rewards: Mapping[int, float], rule: Rule) -
     return dict(zip(_TABLE, (chain.arm, chain.seed, *values), strict=True))
 
 
-def _other_rules(chain: Chain, history: pd.DataFrame, rule: Rule) -> dict[str, int | None]:
+def _other_rules(
+    rewards: Mapping[int, float], shared: Mapping[str, Mapping[int, float]], saved: Sequence[int], rule: Rule
+) -> dict[str, int | None]:
     """{rule in short: the step that it picks}; None where its metric was not logged."""
-    rewards = series(history, chain.arm, chain.seed, rule.metric)
-    moved = picks_by_span(rewards, chain.saved_steps, rule, SPANS)
+    moved = picks_by_span(rewards, saved, rule, SPANS)
     steps: dict[str, int | None] = {f"span {span:g}": picked.step for span, picked in moved.items()}
-    for metric in SHARED:
-        shared = series(history, chain.arm, chain.seed, metric)
+    for metric, curve in shared.items():
         try:
-            steps[metric] = pick(shared, chain.saved_steps, rule._replace(metric=metric)).step
+            steps[metric] = pick(curve, saved, rule._replace(metric=metric)).step
         except AnalysisError:
             steps[metric] = None
     return steps

@@ -3,7 +3,8 @@
 Arms' own training rewards are on different scales, so they never share an axis: only shared scores do.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ablation import metrics
+from analysis import plots_why
 from analysis.ema import ema, formula
-from analysis.figures import Look, look
+from analysis.figures import WIDTH, Look, legend, look, panels
 from analysis.findings import Findings
-from analysis.history import by_seed
-from analysis.picks import Picks
+from analysis.foreign import health
+from analysis.history import by_chain
+from analysis.picks import Picks, metric_of
+from analysis.plots_held_out import held_out, pass_at
 
-WIDTH = 9.0  # inches
+Curve = Mapping[int, float]
+_POINTS = 500  # of a line: more cannot be seen
+_FEW_SEEDS = 8  # more are drawn in one colour and not named
+_FEW_ARMS = 6  # of more, seeds are not drawn beside the means
 _TITLES = {
     metrics.SOLVED: "Solved rate (all expected tests pass)",
     metrics.PASS_RATIO: "Pass ratio (mean fraction of expected tests)",
@@ -30,132 +37,105 @@ _TITLES = {
 
 def draw(findings: Findings) -> dict[str, Figure]:
     """{file name without suffix: figure}; call and save within `analysis.figures.style`."""
-    frame, arms = findings.study.history.frame, findings.study.arms
-    figures = {name: arm_curve(frame, arm, findings.picks) for arm, name in curve_names(arms).items()}
-    span = findings.picks.rule.span
-    figures["shared-scores"] = shared(frame, arms, (metrics.SOLVED, metrics.PASS_RATIO), span)
-    figures["signal"] = shared(frame, arms, (metrics.ZERO_STD_BINARY, metrics.ZERO_STD_SHAPED), span)
-    figures["held-out"] = held_out(findings)
+    f = findings
+    frame, arms, span = f.study.history.frame, f.study.arms, f.picks.rule.span
+    own = {chain.arm: metric_of(chain, f.picks.rule) for chain in reversed(f.study.chains)}
+    figures = {name: arm_curve(frame, arm, own[arm], f.picks) for arm, name in curve_names(arms).items()}
+    if f.shared:
+        figures["shared-scores"] = shared({name: by_chain(frame, name) for name in f.shared[:6]}, arms, span)
+    if f.foreign:
+        of_health = health(f.study)
+        return figures | ({"health": shared(of_health, arms, span)} if of_health else {})
+    signals = (metrics.ZERO_STD_BINARY, metrics.ZERO_STD_SHAPED)
+    figures["signal"] = shared({name: by_chain(frame, name) for name in signals}, arms, span)
+    figures["held-out"] = held_out(f)
+    figures["pass-at-k"] = pass_at(f)
+    if not f.why.empty:
+        figures["agreement"] = plots_why.agreement(f.why, arms)
+        figures["outcomes"] = plots_why.outcomes(f.why, arms)
+        figures["failures"] = plots_why.failures(f.why, arms)
+        figures["lengths"] = plots_why.lengths(f.why, frame, arms)
+    if len(arms) > 1 and f.tasks[list(arms)].notna().any(axis=None):
+        figures["tasks"] = plots_why.movement(f.tasks, arms)
     return figures
 
 
-def arm_curve(frame: pd.DataFrame, arm: str, picks: Picks) -> Figure:
+def arm_curve(frame: pd.DataFrame, arm: str, metric: str, picks: Picks) -> Figure:
     """One arm's own training reward: every seed thin, its EMA strong, its pick marked and named."""
-    rule = picks.rule
-    table = by_seed(frame, arm, rule.metric)
+    span = picks.rule.span
+    curves = {seed: curve for (name, seed), curve in by_chain(frame, metric).items() if name == arm}
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     axes = figure.add_subplot()
-    for index, seed in enumerate(int(seed) for seed in table.columns):
-        of_seed = table[seed].dropna()
-        kind, steps = look(index), of_seed.index.to_numpy()
-        axes.plot(steps, of_seed, color=kind.colour, linewidth=0.8, alpha=0.35)
-        smooth = ema(of_seed.tolist(), rule.span)
+    few = len(curves) <= _FEW_SEEDS
+    for index, (seed, curve) in enumerate(curves.items()):
+        kind = look(index if few else 0)
+        steps, values = np.array(list(curve)), np.array(list(curve.values()))
+        drawn = _thinned(len(steps))
+        if few and len(drawn) == len(steps):
+            axes.plot(steps, values, color=kind.colour, linewidth=0.8, alpha=0.35)
         picked = picks.by_chain.get((arm, seed))
         label = f"seed {seed}" + (f": pick step {picked.step}, EMA {picked.score:.3f}" if picked else ": no pick")
-        axes.plot(steps, smooth, color=kind.colour, linestyle=kind.line, linewidth=2, label=label)
+        style: dict[str, Any] = {"color": kind.colour, "linestyle": kind.line if few else "-"}
+        smooth = np.array(ema(values.tolist(), span))
+        axes.plot(steps[drawn], smooth[drawn], linewidth=2 if few else 0.9, alpha=1 if few else 0.6, **style)
+        axes.lines[-1].set_label(label if few else "_seed")
         if picked:
-            style: dict[str, Any] = {
-                "marker": kind.marker,
-                "color": kind.colour,
-                "markersize": 10,
-                "markeredgecolor": "black",
-            }
-            axes.plot([picked.step], [picked.score], linestyle="none", zorder=5, **style)
-    count = table.shape[1]
-    axes.set_title(f"{arm}: {rule.metric}, N = {count} seed{'s' if count != 1 else ''}")
+            style = {"marker": kind.marker, "color": kind.colour, "markersize": 10 if few else 6}
+            style |= {"markeredgecolor": "black", "linestyle": "none", "zorder": 5}
+            axes.plot([picked.step], [picked.score], **style)
+    if not few:
+        chosen = sorted(p.step for (name, _), p in picks.by_chain.items() if name == arm)
+        at = (
+            f"; picks at steps {chosen[0]} to {chosen[-1]}, half of them by {chosen[len(chosen) // 2]}"
+            if chosen
+            else ""
+        )
+        axes.lines[0].set_label(f"{len(curves)} seeds, each its EMA{at}")
+    axes.set_title(f"{arm}: {metric}, N = {len(curves)} seed{'s' if len(curves) != 1 else ''}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel=f"step      ({formula(rule.span)}; thin: unsmoothed; marker: pick)", ylabel=rule.metric)
-    _legend(axes)
+    thin = "thin: unsmoothed; " if few and all(len(_thinned(len(c))) == len(c) for c in curves.values()) else ""
+    axes.set(xlabel=f"step      ({formula(span)}; {thin}marker: pick)", ylabel=metric)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best", fontsize=9 if len(curves) < 5 else 7.5)
+    else:
+        axes.text(0.5, 0.5, "nothing logged", transform=axes.transAxes, ha="center", color="#777777")
     return figure
 
 
-def shared(frame: pd.DataFrame, arms: Sequence[str], names: Sequence[str], span: float) -> Figure:
-    """Metrics on the same scale in every arm, a panel each: seeds' EMAs thin, the mean over seeds strong."""
-    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+def shared(curves: Mapping[str, Mapping[tuple[str, int], Curve]], arms: Sequence[str], span: float) -> Figure:
+    """Metrics that mean the same in every arm, a panel each: seeds' EMAs thin, the mean over seeds strong."""
+    figure, axes_of = panels(len(curves), 3.4)
+    for axes, (name, of_chains) in zip(axes_of, curves.items(), strict=True):
         for index, arm in enumerate(arms):
-            table = by_seed(frame, arm, name)
-            if len(table):
-                _mean_and_seeds(axes, table, arm, look(index), span)
-        axes.set_title(_TITLES[name])
-        axes.set(xlabel="step", ylabel=name)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _legend(axes)
-    figure.supxlabel(
-        f"{formula(span)}; thin: each seed's EMA; strong: mean over seeds, where every seed has the step",
-        fontsize=8.5,
-    )
+            of_arm = {seed: curve for (found, seed), curve in of_chains.items() if found == arm and len(curve)}
+            if of_arm:
+                _mean_and_seeds(axes, of_arm, arm, look(index), span, few=len(arms) <= _FEW_ARMS)
+        axes.set_title(_TITLES.get(name, name), fontsize=10.5 if len(curves) < 3 else 9)
+        axes.set(xlabel="step", ylabel=name if len(curves) < 3 else "")
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    legend(figure, max(axes_of, key=lambda axes: len(axes.get_legend_handles_labels()[0])))
+    thin = "thin: each seed's EMA; " if len(arms) <= _FEW_ARMS else ""
+    figure.supxlabel(f"{formula(span)}; {thin}strong: mean over seeds, where every seed has the step", fontsize=8.5)
     return figure
 
 
-def _mean_and_seeds(axes: Axes, table: pd.DataFrame, arm: str, kind: Look, span: float) -> None:
-    smooth = pd.DataFrame({seed: ema(values.tolist(), span) for seed, values in table.items()}, index=table.index)
-    smooth = smooth.where(table.notna())
-    axes.plot(smooth.index, smooth, color=kind.colour, linewidth=0.8, alpha=0.45)
+def _mean_and_seeds(axes: Axes, curves: Mapping[int, Curve], arm: str, kind: Look, span: float, *, few: bool) -> None:
+    smooth = pd.DataFrame({seed: pd.Series(ema(c.values(), span), index=list(c)) for seed, c in curves.items()})
+    smooth = smooth.sort_index()
+    if few and len(curves) <= _FEW_SEEDS:
+        thin = smooth.iloc[_thinned(len(smooth))]
+        axes.plot(thin.index, thin, color=kind.colour, linewidth=0.8, alpha=0.45)
     mean = smooth.dropna().mean(axis=1)
+    mean = mean.iloc[_thinned(len(mean))]
     style: dict[str, Any] = {"marker": kind.marker, "markevery": max(1, len(mean) // 8), "markersize": 6}
-    label = f"{arm} (N = {table.shape[1]})"
+    label = f"{arm} (N = {len(curves)})"
     axes.plot(mean.index, mean, color=kind.colour, linestyle=kind.line, linewidth=2.2, label=label, **style)
 
 
-def held_out(findings: Findings) -> Figure:
-    """Test scores of base, picks and last checkpoints: a point for each seed, a bar for their mean."""
-    figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
-    scores = findings.held_out
-    test = scores[(scores["split"] == "test") & (scores["mode"] == "sampled")]
-    for axes, name in zip(figure.subplots(1, 2), (metrics.SOLVED, metrics.PASS_RATIO), strict=True):
-        _held_out_panel(axes, test, findings, name.removeprefix("score/"))
-        axes.set_title(_TITLES[name])
-        axes.set(ylabel=f"test {name.removeprefix('score/')}")
-        axes.grid(axis="x", visible=False)
-    seeds = len({chain.seed for chain in findings.study.chains})
-    figure.supxlabel(
-        f"one point for each seed (N = {seeds}), with its task-clustered standard error; bar: their mean",
-        fontsize=8.5,
-    )
-    return figure
-
-
-def _held_out_panel(axes: Axes, test: pd.DataFrame, findings: Findings, score: str) -> None:
-    base = test[test["kind"] == "base"]
-    places, labels = [0.0], ["base"]
-    _points(axes, 0.0, base, score, Look("#555555", "*", "-"))
-    for index, arm in enumerate(findings.study.arms):
-        of_arm = test[test["arm"] == arm]
-        steps = {seed: picked.step for (name, seed), picked in findings.picks.by_chain.items() if name == arm}
-        last = {c.seed: c.saved_steps[-1] for c in findings.study.chains if c.arm == arm and c.saved_steps}
-        for offset, (role, chosen) in enumerate((("pick", steps), ("last", last))):
-            place = 1.2 + index * 2.3 + offset
-            rows = of_arm[of_arm["step"] == of_arm["seed"].map(chosen)]
-            _points(axes, place, rows, score, look(index))
-            places.append(place)
-            labels.append(f"{arm}\n{role}")
-    axes.set_xticks(places, labels, fontsize=9 if len(places) < 6 else 7)
-    axes.set_xlim(-0.6, places[-1] + 0.6)
-    axes.set_ylim(bottom=0)
-
-
-def _points(axes: Axes, place: float, rows: pd.DataFrame, score: str, kind: Look) -> None:
-    if rows.empty:
-        axes.text(place, 0, "  no scores", rotation=90, ha="center", va="bottom", color="#777777")
-        return
-    spread = np.linspace(-0.18, 0.18, len(rows)) if len(rows) > 1 else np.zeros(1)
-    style: dict[str, Any] = {
-        "fmt": kind.marker,
-        "color": kind.colour,
-        "markersize": 6,
-        "elinewidth": 1,
-        "alpha": 0.85,
-    }
-    axes.errorbar(place + spread, rows[score], yerr=rows[f"{score}_se"].fillna(0), **style)
-    axes.hlines(rows[score].mean(), place - 0.32, place + 0.32, color=kind.colour, linewidth=2)
-
-
-def _legend(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best")
-    else:
-        axes.text(0.5, 0.5, "nothing logged", transform=axes.transAxes, ha="center", color="#777777")
+def _thinned(count: int) -> list[int]:
+    """At most `_POINTS` places of ``count``, evenly, the last one among them."""
+    every = max(1, math.ceil(count / _POINTS))
+    return sorted({*range(0, count, every), count - 1} - {-1})
 
 
 def curve_names(arms: Sequence[str]) -> dict[str, str]:

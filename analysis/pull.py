@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.errors import AnalysisError
 from analysis.progress import begun
 from analysis.sources import open_sources
+from analysis.sources.naming import RECOGNISED, load
 from analysis.sources.run_folder import newest_study
 
 
@@ -20,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if out.suffix not in (".csv", ".parquet"):
             raise AnalysisError(f"{out} ends in neither .parquet nor .csv: name it history.parquet.")
-        study = begun(open_sources(arguments.source or [newest_study()]))
+        naming = load(Path(arguments.naming)) if arguments.naming else RECOGNISED
+        study = begun(open_sources(arguments.source or [newest_study()], naming))
         write(study.history.frame, out)
     except AnalysisError as error:
         print(f"analysis.pull: {error}", file=sys.stderr)
@@ -48,6 +50,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     sources = "runs/<study> (default: the newest one), a folder with W&B runs, or wandb:ENTITY/PROJECT"
     parser.add_argument("source", nargs="*", metavar="SOURCE", help=sources)
     parser.add_argument("--out", metavar="FILE", default="history.parquet", help=".parquet or .csv")
+    parser.add_argument("--naming", metavar="FILE", help="YAML that names step, reward, shared, arm, seed of W&B runs")
     return parser.parse_args(argv)
 
 

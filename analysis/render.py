@@ -1,6 +1,7 @@
-"""Findings as one HTML page: what the template names, escaped and shortened for people."""
+"""Findings as one HTML page and as Markdown: what the templates name, escaped and shortened for people."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,14 +11,21 @@ from analysis.cells import (
     Table,
     by_task_cells,
     chains_table,
+    curves_cells,
     differing_table,
+    health_cells,
     held_out_cells,
+    levels_cells,
     over_seeds_cells,
     picks_cells,
+    reasons_cells,
+    robust_cells,
     rules_cells,
 )
-from analysis.compare import sentence
+from analysis.compare import answer
+from analysis.coverage import LEAST
 from analysis.findings import Findings
+from analysis.picks import metric_of
 from analysis.plots import curve_names
 from analysis.reproduce import commands, rebuilt, versions
 from analysis.sources.rollouts import Rollout
@@ -27,23 +35,56 @@ _LONGEST = 1200  # characters of a prompt or completion that are shown
 
 def page(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str]) -> str:
     """The whole report as one self-contained HTML document."""
+    return _templates().get_template("report.html.j2").render(context(findings, svgs, sources))
+
+
+def markdown(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str]) -> str:
+    """The report without rollouts as Markdown, which shows the figures from ``figures/``."""
+    text = _templates().get_template("report.md.j2").render(context(findings, svgs, sources))
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("analysis", "."),
-        autoescape=select_autoescape(["html", "j2"], default=True),
+        autoescape=select_autoescape(["html.j2"], default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(context(findings, svgs, sources))
+    environment.filters |= {"text": _in_markdown, "cell": _in_a_cell}
+    return environment
+
+
+def _in_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, but for the code between backticks."""
+    parts = " ".join(text.split()).split("`")
+    return "`".join(re.sub(r"([\\*\[\]<>#|])", r"\\\1", part) if at % 2 == 0 else part for at, part in enumerate(parts))
+
+
+def _in_a_cell(text: str) -> str:
+    return _in_markdown(text.replace("`", "'"))
 
 
 def context(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str]) -> dict[str, Any]:
-    """What the template names."""
+    """What the templates name."""
     f = findings
+    tiers = ", ".join(sorted({chain.tier for chain in f.study.chains}))
     return {
         "f": f,
         "svgs": svgs,
+        "title": _title(f.study.arms),
+        "lead": _lead(f, tiers),
+        "coverage": (
+            f"Every interval claims 95 % and is of a kind that was measured to cover at least {LEAST:.0%} at its size, "
+            "on clustered, bounded and skewed data."
+        ),
+        "warnings": (*f.differences.warnings, *(() if f.foreign else f.asked.warnings)),
+        "rule": _rule(f),
         "curves": curve_names(f.study.arms),
+        "of_curves": curves_cells(f),
+        "levels": levels_cells(f),
+        "of_health": health_cells(f),
         "chains": chains_table(f),
         "differing": differing_table(f),
         "picks": picks_cells(f),
@@ -51,14 +92,33 @@ def context(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str])
         "test": held_out_cells(f, "test"),
         "validation": held_out_cells(f, "validation"),
         "over_seeds": over_seeds_cells(f),
+        "robust": robust_cells(f),
         "by_task": by_task_cells(f),
-        "last_words": [sentence(c) for c in f.comparisons if c.checkpoint == "last"],
+        "last_words": answer(f.comparisons, "last"),
+        "reasons": reasons_cells(f),
         "rollouts": [_readable(rollout) for rollout in f.rollouts],
         "commands": commands(f.study, sources),
         "rebuilt": rebuilt(f.study),
         "versions": Table(("package", "version"), tuple(versions(f.study)), 2),
-        "tiers": ", ".join(sorted({chain.tier for chain in f.study.chains})),
+        "tiers": tiers,
     }
+
+
+def _title(arms: Sequence[str]) -> str:
+    return " against ".join(arms) if len(arms) <= 4 else f"{len(arms)} arms"
+
+
+def _lead(f: Findings, tiers: str) -> str:
+    arms, chains = len(f.study.arms), len(f.study.chains)
+    size = f"{arms} arm{'s' if arms != 1 else ''}, {chains} chain{'s' if chains != 1 else ''}"
+    return f"{size} known from W&B." if f.foreign else f"{size} trained by GRPO. Candidates ran under: {tiers}."
+
+
+def _rule(f: Findings) -> str:
+    if not f.foreign:
+        return f.picks.rule.text
+    named = sorted({metric_of(chain, f.picks.rule) for chain in f.study.chains if chain.reward})
+    return f.picks.rule._replace(metric=" or ".join(named) or "its reward").text
 
 
 def _readable(rollout: Rollout) -> dict[str, str]:

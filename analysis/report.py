@@ -2,20 +2,20 @@
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from analysis import figures
+from analysis.csvs import write_csvs
 from analysis.errors import AnalysisError
 from analysis.findings import Findings, find
 from analysis.plots import draw
 from analysis.progress import begun
-from analysis.render import page
+from analysis.render import markdown, page
 from analysis.sources import open_sources
+from analysis.sources.naming import RECOGNISED, load
 from analysis.sources.run_folder import newest_study
-from analysis.sources.study import Study
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
         sources = arguments.source or [newest_study()]
-        study = _in_folders(begun(open_sources(sources)), sources)
+        naming = load(Path(arguments.naming)) if arguments.naming else RECOGNISED
+        study = begun(open_sources(sources, naming))
         out = Path(arguments.out) if arguments.out else _default_out(sources)
         findings = find(study)
         write(findings, out, sources)
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write(findings: Findings, out: Path, sources: Sequence[str]) -> None:
-    """report.html, best.json, four csv files and figures/ (svg and png) into ``out``, made when absent."""
+    """report.html, report.md, best.json, the csv files and figures/ (svg and png) into ``out``, made when absent."""
     (out / "figures").mkdir(parents=True, exist_ok=True)
     svgs: dict[str, str] = {}
     with figures.style():
@@ -50,27 +51,11 @@ def write(findings: Findings, out: Path, sources: Sequence[str]) -> None:
             (out / "figures" / f"{name}.svg").write_bytes(rendered.svg)
             (out / "figures" / f"{name}.png").write_bytes(rendered.png)
             svgs[name] = figures.inline(rendered.svg, name)
-    findings.study.history.frame.to_csv(out / "history.csv", index=False)
-    findings.picks_table.to_csv(out / "picks.csv", index=False)
-    findings.held_out.to_csv(out / "held_out.csv", index=False)
-    findings.comparison.to_csv(out / "comparison.csv", index=False)
+    write_csvs(findings, out)
     best = json.dumps(findings.best, indent=2, ensure_ascii=False) + "\n"
     (out / "best.json").write_text(best, encoding="utf-8")
     (out / "report.html").write_text(page(findings, svgs, sources), encoding="utf-8")
-
-
-def _in_folders(study: Study, sources: Sequence[str]) -> Study:
-    """The study itself; raises AnalysisError when a chain of it has no checkpoints to pick from and to evaluate."""
-    apart = [chain for chain in study.chains if chain.folder is None]
-    if not apart:
-        return study
-    names = ", ".join(chain.name for chain in apart[:6]) + (", …" if len(apart) > 6 else "")
-    raise AnalysisError(
-        f"{len(apart)} of {len(study.chains)} chains ({names}) are known from "
-        "W&B alone, where study folders are expected: their training rewards are on scales of their own, and without "
-        "held-out scores nothing can be concluded about which arm is better; for their curves type "
-        f"`python -m analysis.pull {shlex.join(sources)} --out history.parquet`."
-    )
+    (out / "report.md").write_text(markdown(findings, svgs, sources), encoding="utf-8")
 
 
 def _default_out(sources: Sequence[str]) -> Path:
@@ -83,10 +68,10 @@ def _default_out(sources: Sequence[str]) -> Path:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m analysis.report", description="Report on a study.")
-    parser.add_argument(
-        "source", nargs="*", metavar="SOURCE", help="runs/<study> (default: the newest study under runs/)"
-    )
+    sources = "runs/<study> (default: the newest study under runs/), a folder with W&B runs, or wandb:ENTITY/PROJECT"
+    parser.add_argument("source", nargs="*", metavar="SOURCE", help=sources)
     parser.add_argument("--out", metavar="DIR", help="folder for the report (default: <study folder>/report)")
+    parser.add_argument("--naming", metavar="FILE", help="YAML that names step, reward, shared, arm, seed of W&B runs")
     return parser.parse_args(argv)
 
 

@@ -10,6 +10,8 @@ _STEPS = "chain.steps="
 
 def commands(study: Study, sources: Sequence[str]) -> list[str]:
     """Training, evaluation and report, in order; `rebuilt` tells whether a training line was not kept."""
+    if all(chain.folder is None for chain in study.chains):  # nothing of them was started here
+        return [f"python -m analysis.report {' '.join(shlex.quote(source) for source in sources)}"]
     lines = training(study.chains)
     lines += [f"python -m ablation.evaluate {shlex.quote(source)}" for source in sources]
     return [*lines, f"python -m analysis.report {' '.join(shlex.quote(source) for source in sources)}"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from analysis.sources.study import Chain, Study
 
-_TEXTS = (".csv", ".html", ".json", ".yaml", ".svg")
+_TEXTS = (".csv", ".html", ".json", ".md", ".yaml", ".svg")
 _VOCABULARIES = ("tokenizer.json", "vocab.json")  # tokens, not records: they stay as they are
 
 

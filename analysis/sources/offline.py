@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError
 from analysis.sources.chain_folder import is_chain
+from analysis.sources.naming import RECOGNISED, Naming
 from analysis.sources.study import Link, Study
 from analysis.sources.wandb_runs import Run, check_any, study_of
 
@@ -20,7 +21,7 @@ def recognises(source: str) -> bool:
     return next(_files(Path(source)), None) is not None
 
 
-def read(source: str) -> Study:
+def read(source: str, naming: Naming = RECOGNISED) -> Study:
     """The study of all runs in a folder; files of one run id are its links, by start.
 
     Raises:
@@ -39,7 +40,7 @@ def read(source: str) -> Study:
         jobs.setdefault(job.run.run_id, []).append(job)
     runs = sorted((_run(of_id, problems) for of_id in jobs.values()), key=lambda run: run.links[0].start or "")
     check_any(runs, source, problems)
-    study = study_of(runs, Path(source).resolve().name)
+    study = study_of(runs, Path(source).resolve().name, naming)
     history = study.history._replace(problems=(*problems, *study.history.problems))
     return Study(study.name, None, study.chains, history)
 

@@ -5,30 +5,74 @@ MarinSkyRL: ``trainer/global_step`` and the reward after shaping. verl: ``traini
 log the global step as a metric, because W&B's own ``_step`` counts calls and starts again at 0 in every job.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ablation import metrics
 
+_NONE: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
 
 class Preset(NamedTuple):
-    """The keys of one trainer: of the global step, and of the mean reward that its runs optimise."""
+    """The keys of one trainer. Fields of its config are dotted, and the first that is there counts."""
 
     name: str
-    step: str
-    reward: str
-    seeds: tuple[str, ...] = ("seed",)  # dotted fields of the config, the first that is there counts
+    step: str  # the global step
+    reward: str  # the mean reward that its runs optimise
+    seeds: tuple[str, ...] = ("seed",)  # fields of the config
     passes_step: bool = False  # whether the trainer gives its global step to run.log as W&B's step too
+    saves: tuple[str, ...] = ()  # fields of the config: steps between checkpoints
+    health: Mapping[str, tuple[str, ...]] = _NONE  # {what: keys of it}, which mean the same under any reward
 
 
 OURS = Preset("ablation", metrics.STEP, metrics.REWARD_TRAIN)
 PRESETS = (
     OURS,  # logs what TRL logs too, so it is asked first
-    Preset("SkyRL", "trainer/global_step", "reward/avg_raw_reward", ("trainer.seed", "seed"), passes_step=True),
     Preset(
-        "verl", "training/global_step", "critic/rewards/mean", ("data.seed", "trainer.seed", "seed"), passes_step=True
+        "SkyRL",
+        "trainer/global_step",
+        "reward/avg_raw_reward",
+        ("trainer.seed", "seed"),
+        passes_step=True,
+        saves=("trainer.hf_save_interval", "trainer.ckpt_interval"),
+        health={
+            "completion length (tokens)": ("generate/avg_num_tokens",),
+            "entropy": ("policy/policy_entropy",),
+            "KL to the reference": ("policy/policy_kl",),
+            "gradient norm": ("policy/raw_grad_norm", "policy/grad_norm"),
+            "seconds a step": ("timing/step",),
+        },
     ),
-    Preset("TRL", "train/global_step", "train/reward"),
+    Preset(
+        "verl",
+        "training/global_step",
+        "critic/rewards/mean",
+        ("data.seed", "trainer.seed", "seed"),
+        passes_step=True,
+        saves=("trainer.save_freq",),
+        health={
+            "completion length (tokens)": ("response_length/mean",),
+            "entropy": ("actor/entropy", "actor/entropy_loss"),
+            "KL to the reference": ("actor/kl_loss", "critic/kl"),
+            "gradient norm": ("actor/grad_norm",),
+            "seconds a step": ("timing_s/step", "perf/time_per_step"),
+        },
+    ),
+    Preset(
+        "TRL",
+        "train/global_step",
+        "train/reward",
+        saves=("save_steps",),
+        health={
+            "completion length (tokens)": ("train/completions/mean_length", "train/completion_length"),
+            "entropy": ("train/entropy",),
+            "KL to the reference": ("train/kl",),
+            "gradient norm": ("train/grad_norm",),
+            "groups without signal": ("train/frac_reward_zero_std",),
+            "seconds a step": ("train/step_time",),
+        },
+    ),
 )
 
 
@@ -41,6 +85,11 @@ def recognise(keys: Collection[str]) -> Preset | None:
         if preset.step in keys and (preset is not OURS or preset.reward in keys):
             return preset
     return None
+
+
+def named(name: str) -> Preset | None:
+    """The preset of a trainer by its name."""
+    return next((preset for preset in PRESETS if preset.name == name), None)
 
 
 def names_of_steps() -> str:

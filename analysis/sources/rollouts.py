@@ -1,10 +1,12 @@
-"""A few rollouts of a chain for a person to read: early and late ones, solved and not."""
+"""The stored rollouts of a chain: all of them without their texts, and a few for a person to read."""
 
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ablation import metrics
@@ -32,6 +34,58 @@ class Rollout(NamedTuple):
     reward: float | None = None  # what the arm trained on; None without a score, or in files that lack it
 
 
+_LIGHT = [*_KEYS, "task_id", "status", "pass_ratio", "solved"]
+
+
+class Light(NamedTuple):
+    """All samples of a chain without texts, and sentences on files that could not be read.
+
+    ``frame`` [samples] has the columns step, group, sample, task_id, status, pass_ratio, solved (NaN: no score),
+    characters (of the completion) and reward/<name> for every reward that the files keep.
+    """
+
+    frame: pd.DataFrame
+    problems: tuple[str, ...]
+
+
+def read_rollouts(chain: Chain) -> Light:
+    """Every sample of a chain once; where files overlap, the one that sorts last counts."""
+    tables: list[pa.Table] = []
+    problems: list[str] = []
+    for path in _files(chain):
+        try:
+            tables.append(_light(path))
+        except (OSError, ValueError, KeyError) as error:
+            problems.append(_unreadable(chain, path, error))
+    frame = pa.concat_tables(tables, promote_options="permissive").to_pandas() if tables else pd.DataFrame()
+    if len(frame):
+        frame = frame.drop_duplicates(_KEYS, keep="last").sort_values(_KEYS, kind="stable", ignore_index=True)
+        frame[["pass_ratio", "solved"]] = frame[["pass_ratio", "solved"]].astype(float)
+    return Light(frame, tuple(problems))
+
+
+def _light(path: Path) -> pa.Table:
+    file = pq.ParquetFile(path)
+    rewards = [name for name in file.schema_arrow.names if name.startswith("reward/") and name != metrics.REWARD_TRAIN]
+    absent = sorted({*_LIGHT, "completion"} - set(file.schema_arrow.names))
+    if absent:
+        raise ValueError(f"it has no column {', '.join(absent)}")
+    table = file.read(columns=[*_LIGHT, *rewards, "completion"])
+    characters = pc.utf8_length(table["completion"])
+    table = table.drop_columns(["completion"]).append_column("characters", characters)
+    for name in rewards:  # which are null, not numbers, in a file where nothing was scored
+        table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(pa.float64()))
+    return table
+
+
+def _files(chain: Chain) -> list[Path]:
+    return sorted((chain.folder / "rollouts").glob("*.parquet")) if chain.folder else []
+
+
+def _unreadable(chain: Chain, path: Path, error: Exception) -> str:
+    return f"{chain.name}/rollouts/{path.name} cannot be read ({str(error).splitlines()[0]})."
+
+
 def sample_rollouts(chain: Chain, window: int = 5) -> tuple[list[Rollout], list[str]]:
     """Up to four rollouts, and sentences on files that could not be read.
 
@@ -42,11 +96,11 @@ def sample_rollouts(chain: Chain, window: int = 5) -> tuple[list[Rollout], list[
         return [], []
     problems: list[str] = []
     steps: dict[Path, pd.Series] = {}
-    for path in sorted((chain.folder / "rollouts").glob("*.parquet")):
+    for path in _files(chain):
         try:
             steps[path] = pd.read_parquet(path, columns=["step"])["step"]
         except (OSError, ValueError, KeyError) as error:
-            problems.append(f"{chain.name}/rollouts/{path.name} cannot be read ({str(error).splitlines()[0]}).")
+            problems.append(_unreadable(chain, path, error))
     filled = {path: column for path, column in steps.items() if len(column)}
     if not filled:
         return [], [*problems, f"{chain.name} has no readable rollouts, so none are shown."]

@@ -5,6 +5,7 @@ from pathlib import Path
 from analysis.errors import AnalysisError
 from analysis.history import combine
 from analysis.sources.chain_folder import ChainRead, is_chain, read_chain
+from analysis.sources.naming import RECOGNISED, Naming
 from analysis.sources.study import History, Study
 
 
@@ -14,8 +15,10 @@ def recognises(source: str) -> bool:
     return folder.is_dir() and any(is_chain(child) for child in folder.iterdir() if child.is_dir())
 
 
-def read(source: str) -> Study:
+def read(source: str, naming: Naming = RECOGNISED) -> Study:
     """The study in a folder ``source``: chains by arm and seed, stitched history, and what was wrong.
+
+    Its files name arms and metrics themselves, so ``naming`` says nothing here.
 
     Raises:
         AnalysisError: no chain in it could be read.

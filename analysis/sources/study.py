@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import pandas as pd
 
 from ablation import metrics
+from analysis.sources.naming import Naming
 
 
 class History(NamedTuple):
@@ -54,6 +55,8 @@ class Chain:
     job_type: str = ""
     tags: tuple[str, ...] = ()
     reward: str = metrics.REWARD_TRAIN  # the metric that the chain optimises; empty when it is not known
+    trainer: str = "ablation"  # what logged it; empty when it is not known
+    shared: tuple[str, ...] = ()  # metrics that the user says have one scale in every arm
 
     @property
     def name(self) -> str:
@@ -90,6 +93,6 @@ class Reader(Protocol):
         """Whether this reader is the one for ``source``, judged without reading much."""
         ...
 
-    def read(self, source: str) -> Study:
+    def read(self, source: str, naming: Naming) -> Study:
         """The study at ``source``; raises AnalysisError when there is none."""
         ...

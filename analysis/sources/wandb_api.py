@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.errors import AnalysisError
 from analysis.history import number
+from analysis.sources.naming import RECOGNISED, Naming
 from analysis.sources.study import Link, Study
 from analysis.sources.wandb_errors import told
 from analysis.sources.wandb_items import Item
@@ -21,7 +22,7 @@ def recognises(source: str) -> bool:
     return source.startswith(PREFIX)
 
 
-def read(source: str) -> Study:
+def read(source: str, naming: Naming = RECOGNISED) -> Study:
     """The study of all runs of a project.
 
     Raises:
@@ -37,7 +38,7 @@ def read(source: str) -> Study:
         found = sorted(wandb.Api().runs(path, lazy=False), key=lambda run: str(run.created_at))
         runs = list(pool.map(_run, found))
     check_any(runs, source, ())
-    return study_of(runs, path.split("/")[1])
+    return study_of(runs, path.split("/")[1], naming)
 
 
 def _run(run: Any) -> Run:

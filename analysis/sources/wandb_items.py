@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ablation import metrics
 from analysis.history import Row, stitch
+from analysis.sources.naming import RECOGNISED, Naming
 from analysis.sources.presets import OURS, Preset, names_of_steps, recognise
 
 Item = Mapping[str, float]  # one call of run.log: numbers by key, nested keys joined with dots
@@ -30,14 +31,14 @@ class Located(NamedTuple):
     items: list[tuple[int, int | None, Item]]
 
 
-def stitch_items(parts: Sequence[Sequence[Item]], name: str) -> Stitched:
+def stitch_items(parts: Sequence[Sequence[Item]], name: str, naming: Naming = RECOGNISED) -> Stitched:
     """The stitched rows of one run.
 
     ``parts`` are its files in the order of their start (the server keeps one); a link begins with each of
     them, and wherever the global step goes back within one. Calls of one step in one link are one row, of
     which the last value of a key counts.
     """
-    located = locate(parts)
+    located = locate(parts, naming)
     preset, step_key = located.preset, located.step_key
     merged: dict[tuple[int, int], dict[str, float]] = {}
     lost: list[Item] = []
@@ -53,10 +54,10 @@ def stitch_items(parts: Sequence[Sequence[Item]], name: str) -> Stitched:
     return Stitched(kept, preset, [*_lost(lost, step_key, name), *_stitching(rows, kept, preset, parts, name)])
 
 
-def locate(parts: Sequence[Sequence[Item]]) -> Located:
+def locate(parts: Sequence[Sequence[Item]], naming: Naming = RECOGNISED) -> Located:
     """Where each item stands in its chain, by the keys that its trainer uses."""
     items = [item for part in parts for item in part]
-    preset = recognise({key for item in items for key in item})
+    preset = naming.preset(recognise({key for item in items for key in item}))
     step_key = preset.step if preset else CALL
     # Some trainers log validation without the key, and with their step given to W&B instead.
     passed = preset is not None and preset.passes_step

@@ -1,11 +1,13 @@
 """W&B runs, from files or from a server, made into a study: arms, seeds, links and one frame. Pure."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from analysis.errors import AnalysisError
 from analysis.history import combine, tidy
+from analysis.sources.naming import RECOGNISED, Naming, field
 from analysis.sources.presets import OURS, Preset
 from analysis.sources.several import combine_studies
 from analysis.sources.study import Chain, History, Link, Study
@@ -34,13 +36,15 @@ class _Named(NamedTuple):
     study: str
     arm: str
     seed: int | None
+    grouped: bool  # whether more than its own name says which arm it is
+    shared: tuple[str, ...]
 
 
-def study_of(runs: Sequence[Run], folder_name: str) -> Study:
+def study_of(runs: Sequence[Run], folder_name: str, naming: Naming = RECOGNISED) -> Study:
     """The study of ``runs``, which are in the order of their start; several studies are combined.
 
-    An arm is what our config calls it, else the run's group, else its name: never a part of a name. A group
-    whose runs have several job types has an arm for each.
+    An arm is what ``naming`` or our config calls it, else the run's group, else its name: never a part of a name
+    unless ``naming`` has a pattern for it. A group whose runs have several job types has an arm for each.
 
     Raises:
         AnalysisError: one arm and seed is given twice.
@@ -48,32 +52,53 @@ def study_of(runs: Sequence[Run], folder_name: str) -> Study:
     job_types: dict[tuple[str, str], set[str]] = {}
     for run in runs:
         job_types.setdefault((run.project, run.group), set()).add(run.job_type)
-    named = [_named(run, folder_name, len(job_types[run.project, run.group]) > 1) for run in runs]
+    named = [_named(run, folder_name, len(job_types[run.project, run.group]) > 1, naming) for run in runs]
     by_study: dict[str, list[_Named]] = {}
     for item in named:
         by_study.setdefault(item.study, []).append(item)
     return combine_studies([_study(name, of_study) for name, of_study in sorted(by_study.items())])
 
 
-def _named(run: Run, folder_name: str, several_types: bool) -> _Named:
+def _named(run: Run, folder_name: str, several_types: bool, naming: Naming) -> _Named:
     label = run.name or run.run_id
-    stitched = stitch_items(run.parts, f"run {label}")
+    stitched = stitch_items(run.parts, f"run {label}", naming)
     ours = stitched.preset is OURS
-    arm = str((run.config.get("arm") if ours else None) or run.group or label)
-    if several_types and run.group and not ours:
+    given = _given(run, naming)
+    arm = given.get("arm") or str((run.config.get("arm") if ours else None) or run.group or label)
+    if several_types and run.group and not ours and "arm" not in given:
         arm = f"{arm}/{run.job_type or 'no job type'}"
     study = str((run.config.get("study") if ours else None) or run.project or folder_name)
-    return _Named(run, stitched, study, arm, _seed(run.config, stitched.preset))
+    seed = int(given["seed"]) if given.get("seed", "").isdecimal() else _seed(run.config, stitched.preset)
+    return _Named(run, stitched, study, arm, seed, bool("arm" in given or run.group or ours), naming.shared)
+
+
+def _given(run: Run, naming: Naming) -> dict[str, str]:
+    """The arm and seed that the user's naming finds: in the config, and where it has none in the run's name."""
+    match = re.search(naming.run_name, run.name) if naming.run_name else None
+    found = {key: value for key, value in (match.groupdict() if match else {}).items() if value}
+    for key, dotted in (("arm", naming.arm), ("seed", naming.seed)):
+        value = field(run.config, dotted) if dotted else None
+        if value is not None:
+            found[key] = str(value)
+    return found
 
 
 def _seed(config: Mapping[str, Any], preset: Preset | None) -> int | None:
-    for field in preset.seeds if preset else ("seed",):
-        value: Any = config
-        for key in field.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
+    for dotted in preset.seeds if preset else ("seed",):
+        value = field(config, dotted)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
     return None
+
+
+def _saved_steps(run: Run, stitched: Stitched) -> tuple[int, ...]:
+    """The steps that the config says were saved, up to the last that was logged; nobody has looked for the files."""
+    last = max((row.step for row in stitched.rows), default=0)
+    for dotted in stitched.preset.saves if stitched.preset else ():
+        every = field(run.config, dotted)
+        if isinstance(every, int) and not isinstance(every, bool) and every > 0:
+            return tuple(range(every, last + 1, every))
+    return ()
 
 
 def _study(name: str, named: Sequence[_Named]) -> Study:
@@ -109,6 +134,9 @@ def _chain(study: str, item: _Named, seed: int) -> Chain:
         job_type=run.job_type,
         tags=run.tags,
         reward=item.stitched.preset.reward if item.stitched.preset else "",
+        trainer=item.stitched.preset.name if item.stitched.preset else "",
+        saved_steps=_saved_steps(run, item.stitched),
+        shared=item.shared,
     )
 
 
@@ -133,13 +161,13 @@ def _numbered(named: Sequence[_Named]) -> tuple[list[tuple[_Named, int]], list[s
 
 
 def _ungrouped(named: Sequence[_Named]) -> list[str]:
-    alone = [item.arm for item in named if not item.run.group and item.stitched.preset is not OURS]
+    alone = [item.arm for item in named if not item.grouped]
     if not alone:
         return []
     names = ", ".join(sorted(set(alone)))
     return [
         f"{len(alone)} runs name no group, so each is an arm called by its name or id ({names}): "
-        "give runs of one arm one group with WANDB_RUN_GROUP."
+        "give runs of one arm one group with WANDB_RUN_GROUP, or say where the arm stands with --naming FILE."
     ]
 
 

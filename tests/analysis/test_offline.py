@@ -10,8 +10,10 @@ from wandb_client import log_runs, logs
 
 from analysis import pull, report
 from analysis.errors import AnalysisError
+from analysis.foreign import shared_metrics
 from analysis.history import series
 from analysis.sources import open_source
+from analysis.sources.naming import load
 from analysis.sources.wandb_log import BLOCK
 
 LONG = 300  # steps of the run that spans several blocks
@@ -175,12 +177,56 @@ def test_pull_writes_the_history_of_a_folder_of_runs(runs: Path, tmp_path: Path,
     assert "run-odd.wandb: 2 keys hold no numbers" in said.err
 
 
-def test_a_report_on_runs_without_checkpoints_is_refused_with_what_to_type(
-    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+def test_a_report_on_runs_of_another_trainer_says_what_can_and_what_cannot_be_concluded(
+    runs: Path, tmp_path: Path
 ) -> None:
-    assert report.main([str(runs), "--out", str(tmp_path / "report")]) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "4 of 4 chains (binary-s3, binary-s4, shaped-s3, shaped-s4) are known from W&B alone" in error
-    assert f"`python -m analysis.pull {runs} --out history.parquet`" in error
-    assert not (tmp_path / "report").exists()
+    assert report.main([str(runs), "--out", str(tmp_path / "report")]) == 0
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "4 runs logged by TRL were read" in text
+    assert "The reward that shaped optimises (train/reward) goes from" in text
+    assert "Which arm is better by its own reward" in text
+    assert "Which arm is better on tasks that it has not seen: these runs hold no held-out scores" in text
+    assert "better than" not in text
+    assert "ablation.evaluate" not in text
+    assert {path.name for path in (tmp_path / "report" / "figures").glob("*.svg")} == {
+        "curve-binary.svg",
+        "curve-shaped.svg",
+    }
+
+
+def test_a_naming_finds_step_reward_arm_and_seed_of_runs_that_nobody_knows(tmp_path: Path) -> None:
+    plans = [
+        {
+            "init": {
+                "project": "p",
+                "id": f"{arm}{seed}",
+                "name": f"{arm}-seed{seed}",
+                "config": {"how": {"arm": arm}},
+            },
+            "rows": [{"t": step, "gain": step / 10, "val/acc": 0.5} for step in range(1, 13)],
+        }
+        for arm in ("a", "b")
+        for seed in (7, 8)
+    ]
+    log_runs(tmp_path / "runs", plans)
+    unknown = open_source(str(tmp_path / "runs"))
+    assert unknown.arms == ("a-seed7", "a-seed8", "b-seed7", "b-seed8")
+    (tmp_path / "naming.yaml").write_text(
+        "step: t\nreward: gain\nshared: val/acc\narm: how.arm\nrun_name: seed(?P<seed>[0-9]+)\n"
+    )
+    study = open_source(str(tmp_path / "runs"), load(tmp_path / "naming.yaml"))
+    assert [(c.arm, c.seed, c.reward) for c in study.chains] == [
+        (arm, seed, "gain") for arm in ("a", "b") for seed in (7, 8)
+    ]
+    assert series(study.history.frame, "a", 7, "gain")[12] == 1.2
+    assert shared_metrics(study) == ("val/acc",)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("stepp: t", "says stepp, which names nothing"), ("run_name: '('", "is no regular"), ("a: [", "cannot be read")],
+)
+def test_a_naming_that_says_nothing_is_one_sentence(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "naming.yaml").write_text(content)
+    with pytest.raises(AnalysisError, match=words):
+        load(tmp_path / "naming.yaml")

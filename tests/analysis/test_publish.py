@@ -227,7 +227,7 @@ def test_what_the_arms_comparison_says_stands_on_the_card(published: Path) -> No
     frame = pd.read_csv(published / "training_logs" / "comparison.csv")
     words = frame[(frame["checkpoint"] == "pick") & (frame["kind"] == "paired over seeds")]["words"]
     text = (published / "README.md").read_text()
-    assert len(words) == 2
+    assert len(words) == 3
     assert all(f"- {sentence}\n" in text for sentence in words)
 
 

@@ -14,7 +14,13 @@ from analysis.findings import find
 from analysis.reproduce import commands
 from analysis.sources import open_source
 
-CSV = ("history.csv", "picks.csv", "held_out.csv", "comparison.csv")
+OF_STUDY = ("history", "chains", "differing", "picks", "rules", "curves", "comparison", "held_out", "tasks")
+OF_ROLLOUTS = ("chains", "signal", "agreement", "passed", "kinds", "lengths", "tasks")
+CSV = (*(f"{name}.csv" for name in OF_STUDY), *(f"rollouts_{name}.csv" for name in OF_ROLLOUTS))
+PICTURES = (
+    *("curve-binary", "curve-shaped", "shared-scores", "signal", "held-out", "pass-at-k"),
+    *("agreement", "outcomes", "failures", "lengths", "tasks"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +57,23 @@ class Page(HTMLParser):
 
 def test_every_promised_file_is_written(finished: Path) -> None:
     out = finished / "report"
-    assert all((out / name).stat().st_size for name in (*CSV, "best.json", "report.html"))
+    assert all((out / name).stat().st_size for name in (*CSV, "best.json", "report.html", "report.md"))
     figures = {path.name for path in (out / "figures").iterdir()}
-    names = ("curve-binary", "curve-shaped", "shared-scores", "signal", "held-out")
-    assert figures == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
+    assert figures == {f"{name}.{kind}" for name in PICTURES for kind in ("svg", "png")}
+
+
+def test_the_markdown_shows_every_figure_and_says_the_same_answer(finished: Path) -> None:
+    text = (finished / "report" / "report.md").read_text()
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+    assert set(shown) == {f"figures/{name}.png" for name in PICTURES}
+    assert all((finished / "report" / path).is_file() for path in shown)
+    for sentence in find(open_source(str(finished))).answer:
+        assert sentence in text
+
+
+def test_every_figure_on_the_page_says_which_csv_files_hold_its_numbers(finished: Path, html: str) -> None:
+    named = set(re.findall(r"<code>([a-z_]+\.csv)</code>", html))
+    assert named == set(CSV)
 
 
 def test_the_page_needs_nothing_from_outside(html: str) -> None:
@@ -74,7 +93,7 @@ def test_ids_are_unique_and_every_reference_has_its_target(html: str) -> None:
 def test_the_same_input_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     assert report.main([str(finished), "--out", str(tmp_path)]) == 0
     first = {p.relative_to(finished / "report"): p for p in (finished / "report").rglob("*") if p.is_file()}
-    assert len(first) == 16
+    assert len(first) == len(CSV) + 3 + 2 * len(PICTURES)
     assert [str(name) for name, path in first.items() if path.read_bytes() != (tmp_path / name).read_bytes()] == []
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.statistics import clustered_se, conditional, holm, paired_seeds, pass_at_k
+from analysis.coverage import BOOTSTRAP_OF_IQM, T_OVER_TASKS, least
+from analysis.statistics import clustered_se, conditional, holm, iqm, iqm_interval, paired_seeds, pass_at_k, robust
 
 
 def test_paired_seeds_equal_scipys_paired_t_test() -> None:
@@ -48,7 +49,8 @@ def test_conditional_differences_have_the_standard_error_of_miller() -> None:
 
 def test_few_tasks_or_few_that_differ_have_no_interval_over_tasks() -> None:
     same = {str(i): 0.5 for i in range(100)}
-    few = same | {str(i): 0.5 + 0.01 * (i + 1) for i in range(9)}
+    needed = least(T_OVER_TASKS)
+    few = same | {str(i): 0.5 + 0.01 * (i + 1) for i in range(needed - 1)}
     assert not conditional(same, few).has_interval
     assert conditional(same, few | {"50": 0.7}).has_interval
     assert not conditional({str(i): 0.1 * i for i in range(19)}, {str(i): 0.0 for i in range(19)}).has_interval
@@ -88,6 +90,37 @@ def test_the_interval_over_tasks_covers_where_it_is_given(n: int, rare: bool) ->
         covered += found.has_interval and found.low <= truth <= found.high
     assert given > 300
     assert covered / given == pytest.approx(0.95, abs=0.03)
+
+
+def test_the_interquartile_mean_is_scipys_trimmed_mean() -> None:
+    rng = np.random.default_rng(4)
+    for n in (3, 4, 5, 8, 11, 20):
+        values = rng.random((7, n))
+        assert iqm(values) == pytest.approx(stats.trim_mean(values, 0.25, axis=-1))
+
+
+def test_the_bootstrap_of_interquartile_means_agrees_with_scipys() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.gamma(2, size=12), rng.gamma(3, size=12)
+    scipys = stats.bootstrap(
+        (a, b), lambda x, y, axis: iqm(y) - iqm(x), method="percentile", n_resamples=20_000, rng=rng
+    ).confidence_interval
+    assert iqm_interval(a, b) == pytest.approx((scipys.low, scipys.high), abs=0.15)
+
+
+def test_an_outlying_seed_moves_the_mean_and_not_the_interquartile_mean() -> None:
+    a, b = {seed: 0.2 + seed / 100 for seed in range(8)}, {seed: 0.3 + seed / 100 for seed in range(8)}
+    usual, odd = robust(a, b), robust(a, b | {7: 0.0})
+    assert usual.difference == pytest.approx(0.1)
+    assert odd.difference == pytest.approx(0.1, abs=0.011)
+    assert math.isfinite(usual.low)
+
+
+def test_below_the_seeds_where_it_was_measured_to_hold_the_bootstrap_gives_no_interval() -> None:
+    few = {seed: 0.1 * seed for seed in range(least(BOOTSTRAP_OF_IQM) - 1)}
+    found = robust(few, {seed: value + 0.1 for seed, value in few.items()})
+    assert found.difference == pytest.approx(0.1)
+    assert math.isnan(found.low)
 
 
 def test_clustered_error_equals_the_error_of_task_means_when_tasks_have_equally_many_samples() -> None:
