@@ -4,7 +4,7 @@ import resource
 import sys
 
 MEMORY_BYTES = 1 << 30  # address space; it also bounds the threads, whose stacks lie in it
-FILE_BYTES = 16 << 20  # size of one file; the number of files is bounded by the CPU time alone
+FILE_BYTES = 16 << 20  # size of one file; how many there are is for the evaluator to look at
 OPEN_FILES = 64
 CPU_MARGIN_S = 1  # beyond the deadline, which is of wall time
 

@@ -34,7 +34,7 @@ ALWAYS = _names(
     exit exit_group wait4 waitid
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack pause
     alarm getitimer setitimer nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times
-    getrusage getrlimit getpriority sysinfo uname getrandom umask
+    getrusage getrlimit getpriority sysinfo uname getrandom
     getpid getppid getpgid getpgrp getsid getuid geteuid getgid getegid getgroups getresuid getresgid
     getcwd
     """
@@ -45,7 +45,7 @@ ALWAYS = _names(
 FILES = _names(
     """
     access faccessat faccessat2 stat lstat readlink readlinkat statfs fstatfs getdents64 chdir fchdir
-    mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2
+    rmdir unlink unlinkat rename renameat renameat2
     """
 )
 
@@ -91,6 +91,11 @@ def _null(argument: int) -> tuple[Among, Among]:
     return Among(2 * argument, (0,)), Among(2 * argument + 1, (0,))
 
 
+def _open_to_its_owner(mode: int) -> tuple[Among, ...]:
+    """So that the evaluator sees what is in every folder, also as an ordinary user."""
+    return (Among(2 * mode, (0o700,), 0o700),)
+
+
 def _opening(flags: int) -> tuple[Among, ...]:
     """A file opened for reading is not cut: Landlock controls that from its third version on only."""
     allowed = (0, 1, 2, 3, _TRUNC | 1, _TRUNC | 2)
@@ -112,6 +117,7 @@ CONDITIONS: dict[str, tuple[Among, ...]] = {
     "prctl": (Among(0, _PRCTLS),),
     "prlimit64": (Among(0, (0,)), *_null(2)),  # read one's own limits
     # asyncio's wake-up; a stream cannot be sent to another address
+    "umask": (Among(0, (0,), 0o700),),
     "socketpair": (Among(0, (_UNIX,)), Among(2, (_STREAM,), WHOLE & ~_SOCKET_FLAGS)),
     "sendto": _null(4),
 }
@@ -129,6 +135,8 @@ WITHOUT_FILES: dict[str, tuple[Among, ...]] = {  # how some C libraries write fs
 WITH_FILES: dict[str, tuple[Among, ...]] = {
     "open": _opening(1),
     "openat": _opening(2),
+    "mkdir": _open_to_its_owner(1),
+    "mkdirat": _open_to_its_owner(2),
     "newfstatat": (),
     "statx": (),
 }

@@ -25,11 +25,13 @@ from ablation.scoring.evaluator.state import State, StatefulError
 from ablation.scoring.evaluator.suite import CollectError, Pytest, Suite
 from ablation.scoring.evaluator.surroundings import Surroundings, watching
 from ablation.scoring.examination import Run
+from ablation.scoring.room import Room
 from ablation.tasks.task import Task
 
 ORDINARY = Run()
 REFERENCE_RUNS = 2  # a hiccup of the machine must not condemn a task
 MAX_TASKS = 1024  # prepared tasks kept
+MAX_MEGABYTES, MAX_ENTRIES = 256, 10_000  # that a candidate may write
 
 
 class UnsupportedError(Exception):
@@ -59,6 +61,7 @@ class Grader:
         self._pool = pool
         self._pytest = pytest_
         self._work = work
+        self._room = Room(work, MAX_MEGABYTES, MAX_ENTRIES)
         self._tmp_mode = -1  # kind of entry and permissions of tmp in it, as made here
         self._interpreter = Interpreter()
         self._prepared: dict[Task, Prepared | str] = {}
@@ -185,7 +188,8 @@ class Grader:
         child = self._host.open()
         findings, peer = Findings(), None
         try:
-            peer = EvaluatorPeer(child.line, started + prepared.task.timeout_s, prepared.judgements, self._pool)
+            deadline = started + prepared.task.timeout_s
+            peer = EvaluatorPeer(child.line, deadline, prepared.judgements, self._room, self._pool)
             findings = self._session(prepared, peer, verb, text, run_)
             if ask_source and peer.end is None:
                 findings.source = str(peer.request("source"))

@@ -28,6 +28,7 @@ from ablation.scoring.exchange import MAX_FRAME_BYTES, ProtocolError, Uncrossabl
 from ablation.scoring.frames import FrameBuffer, OversizedFrameError
 from ablation.scoring.operations import CONTENT, JUDGING, JUDGING_METHODS, OPERATIONS, operations_of
 from ablation.scoring.peer import Peer, named
+from ablation.scoring.room import EVERY_S, Room
 
 End = Literal["timeout", "gone", "violation"]
 _CALLABLES = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType, type)
@@ -52,9 +53,14 @@ class SessionOverError(BaseException):
 class EvaluatorPeer(Peer):
     """One candidate's line. ``deadline`` is in the time of ``time.monotonic``."""
 
-    def __init__(self, line: socket.socket, deadline: float, judgements: Judgements, pool: int | None = None) -> None:
-        """``pool`` is a descriptor that becomes readable when nobody waits for the verdict any more."""
+    def __init__(
+        self, line: socket.socket, deadline: float, judgements: Judgements, room: Room, pool: int | None = None
+    ) -> None:
+        """``room`` is what the candidate may write; ``pool`` is a descriptor that becomes readable when nobody waits
+        for the verdict any more.
+        """
         super().__init__(parity=0)
+        self._room, self._looked = room, monotonic()  # and when it was last looked at
         self._watched: list[Any] = [line] if pool is None else [line, pool]
         self.deadline = deadline
         self.surroundings: Surroundings | None = None  # set while tests run
@@ -135,10 +141,17 @@ class EvaluatorPeer(Peer):
         while not self._bodies:
             if self.end is not None:
                 raise self.over(*self.end)
-            left = self.deadline - monotonic()
-            ready = select.select(self._watched, [], [], left)[0] if left > 0 else []
-            if not ready:
+            now = monotonic()
+            if now - self._looked > EVERY_S:
+                if self._room.is_exceeded():
+                    raise self.over("violation", f"the candidate wrote more than {self._room}")
+                now = self._looked = monotonic()
+            left = self.deadline - now
+            if left <= 0:
                 raise self.over("timeout", "the deadline passed")
+            ready = select.select(self._watched, [], [], min(left, EVERY_S))[0]
+            if not ready:
+                continue
             if self._line not in ready:
                 raise self.over("gone", "the pool is gone")
             try:

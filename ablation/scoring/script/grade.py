@@ -8,6 +8,7 @@ from typing import Any
 from ablation.scoring.evaluator.execution import Execution
 from ablation.scoring.script import namespace
 from ablation.scoring.script.inside import REFUSED
+from ablation.scoring.script.live import DEADLINE
 from ablation.scoring.script.namespace import NamespaceError
 from ablation.scoring.script.report import Report, read_report
 from ablation.scoring.script.run import TESTS, Ended, run, scratch
@@ -118,7 +119,9 @@ def judge_script(prepared: PreparedScript, found: ScriptRun) -> Execution:
         return Execution(status, dict(outcomes), ended.seconds, why)
 
     if ended.exit_code is None:
-        return execution("timeout", dict.fromkeys(prepared.expected, "timeout"), "the deadline passed")
+        over = ended.why == DEADLINE
+        outcome: Outcome = "timeout" if over else "error"
+        return execution("timeout" if over else "violation", dict.fromkeys(prepared.expected, outcome), ended.why)
     missing: dict[str, Outcome] = dict.fromkeys(prepared.expected, "missing")
     for status, code in REFUSED.items():
         if ended.exit_code == code and report.empty:
@@ -139,7 +142,7 @@ def _expectation(task: Task, script: Script, known: ScriptRun) -> PreparedScript
     ended, report = known.ended, known.report
     what = "the reference" if task.reference is not None else "without a reference, an empty module"
     if ended.exit_code is None:
-        return f"{what} does not end within {task.timeout_s:g} s ({_last(known.log)})"
+        return f"{what} does not end within {task.timeout_s:g} s: {ended.why} ({_last(known.log)})"
     gives_reward = report.reward is not None
     if task.reference is None:
         if not gives_reward:

@@ -9,9 +9,11 @@ import subprocess
 import time
 from typing import Self
 
+from ablation.scoring.room import EVERY_S, Room
 from ablation.scoring.script.inside import READY
 from ablation.scoring.script.namespace import NamespaceError
 
+DEADLINE = "the deadline passed"
 LOG_BYTES = 32 << 10  # kept of what a script prints: the end, where the reason is
 START_S = 20.0  # for the namespace to be there, on a busy machine
 END_S = 5.0  # for the namespace to end once it is killed
@@ -46,16 +48,21 @@ class LiveNamespace:
     def exit_code(self) -> int:
         return self._process.returncode
 
-    def watch(self, deadline: float) -> bool:
-        """Take in what is printed until the namespace ends; whether ``deadline`` came first."""
+    def watch(self, deadline: float, room: Room) -> str:
+        """Take in what is printed until the namespace ends; why it should be ended, where it does not by itself."""
         sources = [self._first, self._output.fileno()]
-        while (left := deadline - time.monotonic()) > 0:
-            ready = select.select(sources, [], [], left)[0]
+        look = time.monotonic() + EVERY_S
+        while (now := time.monotonic()) < deadline:
+            if now >= look:
+                if room.is_exceeded():
+                    return f"it wrote more than {room}"
+                look = time.monotonic() + EVERY_S
+            ready = select.select(sources, [], [], min(deadline - now, EVERY_S))[0]
             if self._first in ready:
-                return False
+                return ""
             if ready and self._read() == b"":
                 sources.remove(self._output.fileno())
-        return True
+        return DEADLINE
 
     def log(self) -> str:
         text = bytes(self._tail[-LOG_BYTES:]).decode(errors="replace")

@@ -47,7 +47,7 @@ def command(bound: Mapping[str, Path], readable: Mapping[str, Path], folder: str
         options += _system(path)
     for name in _SETTINGS:
         options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    options += ["--proc", "/proc", "--dev", "/dev"]
+    options += ["--proc", "/proc", "--dev", "/dev"]  # its /dev is memory, which nothing would bound
     for inside, here in bound.items():
         options += ["--bind", str(here), inside]
     for prefix in _prefixes():  # after /tmp, which may hold them
@@ -56,7 +56,7 @@ def command(bound: Mapping[str, Path], readable: Mapping[str, Path], folder: str
         options += ["--tmpfs", path]
     for inside, here in readable.items():
         options += ["--ro-bind", str(here), inside]
-    return [program, *options, "--remount-ro", "/", "--chdir", folder, "--", *argv]
+    return [program, *options, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", folder, "--", *argv]
 
 
 def environment(folder: str) -> dict[str, str]:

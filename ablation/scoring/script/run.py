@@ -12,11 +12,13 @@ from typing import Any
 
 from ablation.scoring.cleaning import remove
 from ablation.scoring.containment.paths import PACKAGE
+from ablation.scoring.room import Room
 from ablation.scoring.script import inside
 from ablation.scoring.script.live import LiveNamespace
 from ablation.scoring.script.namespace import INSIDE, NamespaceError, command, environment
 from ablation.tasks.task import Script
 
+MAX_MEGABYTES, MAX_ENTRIES = 2048, 50_000  # that a script and a candidate may write, with what the task brings
 TESTS, LOGS, SOLUTION = "/tests", "/logs/verifier", "/solution"
 
 
@@ -24,9 +26,10 @@ TESTS, LOGS, SOLUTION = "/tests", "/logs/verifier", "/solution"
 class Ended:
     """How a script ended."""
 
-    exit_code: int | None  # None: its time was over
+    exit_code: int | None  # None: it was ended
     log: str  # the last ``LOG_BYTES`` of what it printed, and how much is missing
     seconds: float
+    why: str = ""  # it was ended: its time was over, or it wrote too much
 
 
 class Scratch:
@@ -37,7 +40,7 @@ class Scratch:
         self.work, self.verifier = root / "work", root / "verifier"
         self._folder = script.folder
         self.root = root
-        for name in ("work", "verifier", "tests", "logs", "logs/verifier", "tmp"):
+        for name in ("work", "verifier", "tests", "logs", "logs/verifier", "tmp", "shm"):
             (root / name).mkdir()
         for path, content in script.files:
             if path.startswith(f"{TESTS}/"):
@@ -47,7 +50,7 @@ class Scratch:
 
     def command(self, solution: Path | None) -> list[str]:
         """The command line of a run. Raises NamespaceError."""
-        bound = {"/tmp": "tmp", "/logs": "logs", LOGS: "verifier", self._folder: "work"}
+        bound = {"/dev/shm": "shm", "/tmp": "tmp", "/logs": "logs", LOGS: "verifier", self._folder: "work"}
         readable = {TESTS: self.root / "tests", f"{INSIDE}/inside.py": Path(inside.__file__)}
         readable[f"{INSIDE}/ablation/scoring/extract.py"] = PACKAGE / "scoring" / "extract.py"
         if solution is not None:
@@ -89,13 +92,12 @@ def run(
         stdin.write(json.dumps(job).encode("ascii"))
         stdin.seek(0)
         with LiveNamespace(folders.command(solution), environment(script.folder), stdin.fileno()) as namespace:
-            over = namespace.watch(started + timeout_s)
+            why = namespace.watch(started + timeout_s, Room(folders.root, MAX_MEGABYTES, MAX_ENTRIES))
     if not namespace.ready:
         raise NamespaceError(
             f"its namespace could not be made ({namespace.log().strip() or 'it did not start in time'})"
         )
-    code = None if over else namespace.exit_code
-    return Ended(code, namespace.log(), time.monotonic() - started)
+    return Ended(None if why else namespace.exit_code, namespace.log(), time.monotonic() - started, why)
 
 
 def write_file(root: Path, relative: str, content: str) -> None:

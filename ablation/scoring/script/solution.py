@@ -31,7 +31,7 @@ def solve(script: Script, solution: Iterable[tuple[str, str]], module: str, time
         wanted = f"{module.replace('.', '/')}.py"
         data = read_plain(folders.work, wanted, MAX_BYTES)
     if ended.exit_code is None:
-        raise NamespaceError(f"solution/solve.sh does not end within {timeout_s:g} s")
+        raise NamespaceError(f"solution/solve.sh does not end within {timeout_s:g} s: {ended.why}")
     if data is None:
         said = ended.log.strip().splitlines()
         raise NamespaceError(f"solution/solve.sh leaves no {wanted} ({said[-1] if said else 'it printed nothing'})")

@@ -6,6 +6,7 @@ import os
 import random
 import socket
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -16,6 +17,7 @@ from ablation.scoring.data import MAKERS
 from ablation.scoring.evaluator.peer import EvaluatorPeer, Judgements, SessionOverError
 from ablation.scoring.exchange import CONTAINERS, Exchange, ProtocolError
 from ablation.scoring.frames import FrameBuffer, OversizedFrameError, read_body, write_body
+from ablation.scoring.room import Room
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
 LIMIT = 1000
@@ -113,7 +115,7 @@ def take(body: bytes) -> None:
     line, candidate = socket.socketpair()
     candidate.close()  # what a message makes the evaluator ask is answered by nobody
     with line, contextlib.suppress(SessionOverError):
-        EvaluatorPeer(line, time.monotonic() + 60, Judgements()).decode(body)
+        EvaluatorPeer(line, time.monotonic() + 60, Judgements(), Room(Path(), 1, 1)).decode(body)
 
 
 @QUICK

@@ -12,6 +12,7 @@ import pytest
 from script_task import BAD, BY_EXIT_CODE, BY_IMPORT, CTRF_CONFTEST, GOOD, HALF, REFERENCE, script_task
 
 from ablation.scoring.evaluator.execution import Execution
+from ablation.scoring.pool import ScoringPool, Submission
 from ablation.scoring.script import namespace
 from ablation.scoring.script.grade import Scripts, UnsupportedScriptError, grade_script, prepare_script, run_script
 from ablation.scoring.script.namespace import NamespaceError
@@ -270,9 +271,9 @@ def test_files_arrive_byte_for_byte():
     assert prepare_script(script_task(check, files=ODD_BYTES)).gives_reward
 
 
-def test_folders_nested_deeper_than_any_path_are_removed(tmp_path, monkeypatch):
+def test_folders_nested_deeper_than_python_recurses_are_removed(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    dig = "import os\nfor _ in range(3000):\n    os.mkdir('deep')\n    os.chdir('deep')\n"
+    dig = "import os\nfor _ in range(1200):\n    os.mkdir('d')\n    os.chdir('d')\n"
     prepared = prepare_script(script_task(BY_IMPORT, reference=f"{dig}{REFERENCE}"))
     assert grade_script(prepared, fenced(dig, REFERENCE)).tests == {"reward": "passed"}
     assert list(tmp_path.iterdir()) == []
@@ -289,3 +290,27 @@ def test_a_solution_with_a_file_without_a_place_leaves_no_module():
     assert script is not None
     with pytest.raises(NamespaceError, match="cannot be written"):
         solve(script, [("solve.sh", "true"), ("solve.sh/inner", "")], "solution", 5.0)
+
+
+def test_a_script_past_its_deadline_costs_no_worker():
+    with ScoringPool() as pool:
+        task = script_task(WITHOUT_END, timeout_s=3.0)
+        late, good = pool.score([Submission(task, fenced("# forever", REFERENCE)), Submission(task, GOOD)])
+    assert (late.status, late.detail, dict(late.tests)) == ("timeout", "the deadline passed", {"reward": "timeout"})
+    assert good.solved
+
+
+def test_a_script_that_hides_what_it_writes_deeper_than_a_path_is_long_is_ended():
+    hide = "for _ in range(17):\n    os.mkdir('n' * 250)\n    os.chdir('n' * 250)\n"
+    source = fenced("import os, time", hide, "time.sleep(9)", REFERENCE)
+    execution = graded(source, script_task(BY_IMPORT))
+    assert (execution.status, execution.tests) == ("violation", {"reward": "error"})
+    assert execution.detail == "it wrote more than 2048 MiB or 50,000 files"
+
+
+def test_memory_holds_no_files_of_a_script():
+    look = "import os\nprint('ON', {os.stat(place).st_dev == os.stat('/app').st_dev for place in ('/dev/shm', '/tmp')})"
+    forge = "try:\n    open('/dev/new', 'w')\nexcept OSError as error:\n    print('REFUSED', error.errno)"
+    log = run_script(prepare_script(script_task(BY_IMPORT)), fenced(look, forge, REFERENCE)).log
+    assert "ON {True}" in log
+    assert "REFUSED 30" in log  # read-only

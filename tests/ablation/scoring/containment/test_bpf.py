@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from ablation.scoring.containment.bpf import ALLOW, KILL, evaluator_program, program
-from ablation.scoring.containment.policy import ABSENT, ALWAYS, CONDITIONS, FILES, KILLED, OUTWARD, OUTWARD_UNLESS
+from ablation.scoring.containment.policy import (
+    ABSENT,
+    ALWAYS,
+    CONDITIONS,
+    FILES,
+    KILLED,
+    OUTWARD,
+    OUTWARD_UNLESS,
+    WITH_FILES,
+    WITHOUT_FILES,
+)
 from ablation.scoring.containment.syscalls import AARCH64, UNKNOWN_FROM, X86_64, Architecture
 
 REFUSED, MISSING = 0x00050000 + errno.EPERM, 0x00050000 + errno.ENOSYS
@@ -45,7 +55,7 @@ def answer(code: bytes, number: int, arguments: tuple[int, ...] = (), audit: int
 def test_every_number_is_answered_by_its_name(architecture: Architecture, files: bool) -> None:
     code = program(architecture, files)
     names = {number: name for name, number in architecture.numbers.items()}
-    conditional = {*CONDITIONS, "open", "openat", "newfstatat", "statx"}
+    conditional = {*CONDITIONS, *WITH_FILES, *WITHOUT_FILES}
     for number in range(600):
         name = names.get(number, "")
         if name in conditional:
@@ -101,6 +111,17 @@ def test_without_files_nothing_is_opened_and_only_descriptors_are_looked_at() ->
     assert answer(code, X86_64.numbers["openat"], (0, 0, 0)) == REFUSED
     assert answer(code, X86_64.numbers["newfstatat"], (3, 0, 0, 0x1000)) == ALLOW
     assert answer(code, X86_64.numbers["newfstatat"], (3, 0, 0, 0)) == REFUSED
+
+
+@ARCHITECTURES
+def test_no_folder_is_closed_to_its_owner(architecture: Architecture) -> None:
+    code = program(architecture, True)
+
+    def answered(name: str, *arguments: int) -> int:
+        return answer(code, architecture.numbers[name], arguments, audit=architecture.audit)
+
+    assert [answered("mkdirat", 3, 0, mode) for mode in (0o777, 0o700, 0o300, 0)] == [ALLOW, ALLOW, REFUSED, REFUSED]
+    assert [answered("umask", mask) for mask in (0o022, 0o077, 0o200, 0o777)] == [ALLOW, ALLOW, REFUSED, REFUSED]
 
 
 @ARCHITECTURES
