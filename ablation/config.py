@@ -298,7 +298,7 @@ class GenerationConfig:
 
 @dataclass
 class ClusterConfig:
-    """Where chains run. All but ``scoring_workers`` and ``time_min`` is for ``kind: slurm``."""
+    """Where chains run. All but ``scoring_workers``, ``time_min`` and ``ranks`` is for ``kind: slurm``."""
 
     kind: str = "local"  # local | slurm
     # Processes that execute candidates, for each chain; null: the cores of a chain that training leaves.
@@ -311,10 +311,13 @@ class ClusterConfig:
     partition: str | None = None  # null here and below: the cluster's default
     account: str | None = None
     qos: str | None = None
+    # Processes that train one chain together, each on its GPU where there are any; on Slurm tasks, shared out evenly
+    # among the nodes.
+    ranks: int = 1
     nodes: int = 1
     gpus_per_node: int | None = None
     gres: str | None = None  # as gpu:a100:4, where a cluster wants that instead of gpus_per_node
-    cpus_per_task: int | None = None
+    cpus_per_task: int | None = None  # of each rank
     mem_gb: float | None = None  # of each node
     container: str | None = None  # typed before python in the job, as `apptainer exec --nv image.sif`
     setup: list[str] = field(default_factory=list)  # lines of shell before it, as `module load cuda`
@@ -327,8 +330,13 @@ class ClusterConfig:
 
     def __post_init__(self) -> None:
         _one_of("cluster.kind", self.kind, ("local", "slurm"))
-        _at_least("cluster", self, scoring_workers=1, links=1, nodes=1, gpus_per_node=0, cpus_per_task=1)
+        _at_least("cluster", self, scoring_workers=1, links=1, nodes=1, ranks=1, gpus_per_node=0, cpus_per_task=1)
         _at_least("cluster", self, time_min=0.1, mem_gb=0.1, startup_min=0, step_min=0, save_min=0)
+        if self.ranks % self.nodes:
+            raise ConfigError(
+                f"cluster.ranks={self.ranks} cannot be shared out evenly among cluster.nodes={self.nodes}; set "
+                f"cluster.ranks={self.nodes}, or another multiple of it."
+            )
         if self.kind == "slurm" and self.time_min is None:
             raise ConfigError("cluster.time_min is not set, but a job needs its limit; set cluster.time_min=720, say.")
 
@@ -382,6 +390,7 @@ class Config:
                 raise ConfigError(
                     f"{name}={value!r} cannot name a folder; use letters, digits and any of . _ + = - in {name}=…"
                 )
+        self.grpo.layout(self.cluster.ranks)
         if len(self.chain.save_grid) <= self.selection.skip_first:
             needed = self.chain.save_every * (self.selection.skip_first + 1)
             raise ConfigError(

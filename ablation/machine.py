@@ -10,11 +10,12 @@ def usable_cores() -> int:
     return int(joblib.cpu_count())
 
 
-def chains_at_once() -> int:
-    """Returns how many chains run side by side: one on a GPU machine, else one for each core."""
-    return 1 if any(Path("/dev").glob("nvidia[0-9]*")) else usable_cores()
+def chains_at_once(ranks: int = 1) -> int:
+    """Returns how many chains of ``ranks`` run side by side: one on a GPU machine, else one rank for each core."""
+    return 1 if any(Path("/dev").glob("nvidia[0-9]*")) else max(1, usable_cores() // ranks)
 
 
-def scoring_workers() -> int:
-    """Returns how many processes of a chain execute candidates: its share of the cores less the one that trains."""
-    return max(1, usable_cores() // chains_at_once() - 1)
+def scoring_workers(ranks: int = 1) -> int:
+    """Returns how many processes execute candidates for one of a chain's ``ranks`` here: its share of the cores less
+    the one that trains."""
+    return max(1, usable_cores() // chains_at_once(ranks) // ranks - 1)

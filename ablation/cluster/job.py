@@ -1,4 +1,7 @@
-"""What one job of a chain does: it is the supervisor of one link, and settles what its successors need to do."""
+"""What one job of a chain does: it is the supervisor of one link, and settles what its successors need to do.
+
+Of a job of several tasks, a rank each, the first is the supervisor, and the others follow it.
+"""
 
 import os
 import sys
@@ -8,10 +11,13 @@ from pathlib import Path
 import ablation
 from ablation import config as configuration
 from ablation.cluster import slurm
-from ablation.cluster.jobs import later_jobs
+from ablation.cluster.jobs import job_dir, later_jobs
 from ablation.composing import report_config_errors
+from ablation.config import Config, ConfigError
 from ablation.training.chain import chain_dir, read_record
+from ablation.training.job_time import job_time
 from ablation.training.links import AUTOMATIC
+from ablation.training.meeting import Meeting, Tasks
 from ablation.training.supervisor import ChainResult, run_chain
 
 FAILED = 1
@@ -29,7 +35,14 @@ def run(config_file: str, command: str, code: str, restarts: int, *, successor: 
         restarted = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
         if successor or restarted:
             os.environ[AUTOMATIC] = "1"
-        result = run_chain(config, command)
+        meeting = _meeting(config, chain, restarted)
+        if meeting is not None and not meeting.is_main:
+            sys.exit(FAILED if meeting.follow(chain, job_time(config.cluster.time_min)).status == "failed" else 0)
+        try:
+            result = run_chain(config, command, meeting)
+        finally:
+            if meeting is not None:
+                meeting.close()
     over = _why_over(result, chain)
     if over:
         _cancel_later(chain, over)
@@ -37,6 +50,25 @@ def run(config_file: str, command: str, code: str, restarts: int, *, successor: 
         _requeue(restarts - restarted)
     if not result.ok and result.status != "stopped":
         sys.exit(FAILED)
+
+
+def _meeting(config: Config, chain: Path, restarted: int) -> Meeting | None:
+    """Where the tasks of this job meet; None for a chain of one rank."""
+    ranks, environ = config.cluster.ranks, os.environ
+    if ranks == 1:
+        return None
+    tasks = Tasks(
+        int(environ["SLURM_PROCID"]),
+        int(environ["SLURM_NTASKS"]),
+        int(environ["SLURM_LOCALID"]),
+        ranks // config.cluster.nodes,
+    )
+    if tasks.count != ranks:
+        raise ConfigError(
+            f"Slurm started {tasks.count} tasks for cluster.ranks={ranks}; remove what sets their number from "
+            "cluster.sbatch, and submit it again."
+        )
+    return Meeting(job_dir(chain) / f"ranks-{environ['SLURM_JOB_ID']}-{restarted}", tasks)
 
 
 def _refuse_other_code(code: str) -> None:

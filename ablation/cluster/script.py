@@ -34,7 +34,7 @@ def parameters(cluster: ClusterConfig, name: str, cwd: Path, extra: dict[str, An
         "wckey": None,  # submitit's own, which sites that check them do not know
         "time": math.ceil(cluster.time_min),  # Slurm counts whole minutes
         "nodes": cluster.nodes,
-        "ntasks_per_node": 1,
+        "ntasks_per_node": cluster.ranks // cluster.nodes,
         "setup": setup(cluster, cwd),
         "srun_args": ["--kill-on-bad-exit=1", "--export=ALL", *cores],  # srun forgets the cores since Slurm 22.05
         "additional_parameters": {key: value for key, value in options.items() if value is not None},

@@ -139,6 +139,17 @@ def refuse_other_data(folder: Path, record: ChainRecord, base_model: str, tasks:
             )
 
 
+def refuse_other_ranks(folder: Path, record: ChainRecord, config: Config) -> None:
+    """Raises ConfigError when a chain that has begun would go on with another number of ranks, which sample apart."""
+    for link in record.links[-1:]:
+        before = link.execution.get("cluster", {}).get("ranks", 1)
+        if before != config.cluster.ranks:
+            raise ConfigError(
+                f"{folder} was trained by {before} ranks, but now would be by {config.cluster.ranks}, which draw other "
+                f"samples; set cluster.ranks={before} to finish it, or start another study with study=…"
+            )
+
+
 def read_record(folder: Path) -> ChainRecord:
     path = folder / "chain.json"
     try:

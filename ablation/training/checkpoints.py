@@ -27,7 +27,8 @@ _PREFIX = "checkpoint-"
 _ASIDE = "bad-"
 _LEFTOVER = re.compile(rf"\.{_PREFIX}\d+\.(partial|replaced)")
 # What a state must hold, whatever its manifest says: without one of them the trainer resumes and diverges.
-_STATE_FILES = ("trainer_state.json", "optimizer*", "scheduler.pt", "rng_state*.pth", "*model*")
+_OF_A_RANK = "rng_state*.pth"
+_STATE_FILES = ("trainer_state.json", "optimizer*", "scheduler.pt", _OF_A_RANK, "*model*")
 
 
 class DiskFullError(OSError):
@@ -39,7 +40,7 @@ def write_folder(final: Path, write: Callable[[Path], None]) -> None:
 
     Raises DiskFullError, with ``final`` as it was before, when the disk has no room.
     """
-    staging = final.with_name(f".{final.name}.partial")
+    staging = staging_of(final)
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     try:
@@ -60,6 +61,11 @@ def write_folder(final: Path, write: Callable[[Path], None]) -> None:
         final.rename(replaced)
     durable.move(staging, final)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def staging_of(final: Path) -> Path:
+    """Returns where a folder is written before it is moved to ``final``."""
+    return final.with_name(f".{final.name}.partial")
 
 
 def _is_disk_full(error: BaseException | None) -> bool:
@@ -106,6 +112,10 @@ def saved_steps(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
+def state_dir(resume_dir: Path, step: int) -> Path:
+    return resume_dir / f"{_PREFIX}{step}"
+
+
 def write_state(resume_dir: Path, step: int, write: Callable[[Path], None]) -> None:
     """Writes the full state after ``step`` and drops all but the newest ``STATES_KEPT``, bad ones too.
 
@@ -119,7 +129,7 @@ def write_state(resume_dir: Path, step: int, write: Callable[[Path], None]) -> N
             raise RuntimeError(f"the state after step {step} was written without {lacking}; expected all of it")
         (folder / _MANIFEST).write_text(json.dumps(_fingerprints(folder), indent=1, sort_keys=True))
 
-    write_folder(resume_dir / f"{_PREFIX}{step}", write_with_manifest)
+    write_folder(state_dir(resume_dir, step), write_with_manifest)
     for old in saved_steps(resume_dir)[:-STATES_KEPT]:
         _remove(resume_dir / f"{_PREFIX}{old}")
     for aside in resume_dir.glob(f"{_ASIDE}{_PREFIX}*"):
@@ -127,11 +137,11 @@ def write_state(resume_dir: Path, step: int, write: Callable[[Path], None]) -> N
         shutil.rmtree(aside)
 
 
-def latest_state(resume_dir: Path) -> tuple[int, Path] | None:
-    """Returns step and folder of the newest valid state; sets bad ones aside with a warning."""
+def latest_state(resume_dir: Path, ranks: int = 1) -> tuple[int, Path] | None:
+    """Returns step and folder of the newest valid state of ``ranks`` ranks; sets bad ones aside with a warning."""
     for step in reversed(saved_steps(resume_dir)):
-        folder = resume_dir / f"{_PREFIX}{step}"
-        problem = _problem(folder)
+        folder = state_dir(resume_dir, step)
+        problem = _problem(folder, ranks)
         if problem is None:
             return step, folder
         aside = folder.with_name(f"{_ASIDE}{folder.name}")
@@ -141,7 +151,7 @@ def latest_state(resume_dir: Path) -> tuple[int, Path] | None:
     return None
 
 
-def _problem(folder: Path) -> str | None:
+def _problem(folder: Path, ranks: int) -> str | None:
     try:
         expected = dict(json.loads((folder / _MANIFEST).read_text()))
     except (OSError, ValueError, TypeError) as error:
@@ -151,7 +161,10 @@ def _problem(folder: Path) -> str | None:
     if wrong:
         return f"missing or changed: {', '.join(wrong)}"
     lacking = _lacking(Path(name).parts[0] for name in expected)
-    return f"its manifest names no {lacking}" if lacking else None
+    if lacking:
+        return f"its manifest names no {lacking}"
+    states = len(fnmatch.filter(expected, _OF_A_RANK))
+    return f"it holds the random states of {states} ranks, and {ranks} were expected" if states != ranks else None
 
 
 def _lacking(names: Iterable[str]) -> str:

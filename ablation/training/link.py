@@ -35,7 +35,8 @@ from ablation.training.lifeline import end_with_parent
 from ablation.training.orders import Orders
 from ablation.training.pace import Stopwatch, measured
 from ablation.training.process import Ending, last_words
-from ablation.training.recorder import ScoringReward, StepRecorder
+from ablation.training.ranks import Ranks
+from ablation.training.recorder import Log, ScoringReward, StepRecorder
 from ablation.training.rollouts import RolloutWriter
 from ablation.training.stopping import Stopping
 from ablation.training.trainer import ChainTrainer, build_trainer
@@ -43,26 +44,32 @@ from analysis.errors import AnalysisError
 from analysis.selection import Rule, pick
 
 
-def train_link(config: Config, chain_dir: Path, link: int, orders: Orders = Orders()) -> Ending:  # noqa: B008  # frozen
+def train_link(
+    config: Config,
+    chain_dir: Path,
+    link: int,
+    orders: Orders = Orders(),  # noqa: B008  # frozen
+    ranks: Ranks = Ranks(),  # noqa: B008  # frozen
+) -> Ending:
     """Trains from the newest valid state until ``config.chain.steps``, a signal, or the job's end."""
     guard = partial(lease.check, chain_dir, orders.lease) if orders.lease else None
     if guard is not None:
         guard()
     resume_dir = chain_dir / "resume"
-    resume_dir.mkdir(exist_ok=True)
-    for folder in (resume_dir, chain_dir / "checkpoints"):
-        drop_leftovers(folder)
-    state = latest_state(resume_dir)
+    state = ranks.from_main(lambda: _cleared(chain_dir, ranks.world))
     first_step = state[0] + 1 if state else 1
-    drop_candidates(chain_dir, first_step)
     earlier = measured(list(history_rows(chain_dir)))
     with ExitStack() as stack:
-        pool = stack.enter_context(ScoringPool(config.cluster.scoring_workers or scoring_workers(), tier_name(config)))
-        tracker = Tracker(config, chain_dir, link=link, first_step=first_step)
-        closing = stack.enter_context(_Closing(tracker))
-        _refuse_holes(chain_dir, tracker, first_step)
-        stopping = Stopping(orders.job, Stopwatch(earlier))
-        trainer = _assemble(config, chain_dir, resume_dir, pool, tracker, first_step, stopping, guard)
+        workers = config.cluster.scoring_workers or scoring_workers(orders.ranks_here)
+        pool = stack.enter_context(ScoringPool(workers, tier_name(config)))
+        log = closing = None
+        if ranks.is_main:
+            tracker = Tracker(config, chain_dir, link=link, first_step=first_step)
+            closing = stack.enter_context(_Closing(tracker))
+            _refuse_holes(chain_dir, tracker, first_step)
+            log = Log(tracker, RolloutWriter(chain_dir / "rollouts", first_step))
+        stopping = Stopping(orders.job, Stopwatch(earlier), ranks)
+        trainer = _assemble(config, chain_dir, resume_dir, pool, log, stopping, ranks, guard)
         stopping.watch.started(time.monotonic() - orders.job.began_s)
         stopping.listen()
         gc.collect()
@@ -71,8 +78,20 @@ def train_link(config: Config, chain_dir: Path, link: int, orders: Orders = Orde
             return Ending("failed", stopping.too_short()) if stopping.too_short() else Ending("stopped", stopping.said)
         trainer.train(resume_from_checkpoint=str(state[1]) if state else None)
         complete = trainer.state.global_step >= config.chain.steps
-        closing.summary = _pick_summary(config, chain_dir, tracker) if complete else {}
+        if closing is not None:
+            closing.summary = _pick_summary(config, chain_dir, closing.tracker) if complete else {}
     return Ending("complete") if complete else Ending("stopped", stopping.said)
+
+
+def _cleared(chain_dir: Path, ranks: int) -> tuple[int, Path] | None:
+    """Returns step and folder of the state to go on from, after removing what an earlier link left beyond it."""
+    resume_dir = chain_dir / "resume"
+    resume_dir.mkdir(exist_ok=True)
+    for folder in (resume_dir, chain_dir / "checkpoints"):
+        drop_leftovers(folder)
+    state = latest_state(resume_dir, ranks)
+    drop_candidates(chain_dir, state[0] + 1 if state else 1)
+    return state
 
 
 def _refuse_holes(chain_dir: Path, tracker: Tracker, first_step: int) -> None:
@@ -90,9 +109,9 @@ def _assemble(
     chain_dir: Path,
     resume_dir: Path,
     pool: ScoringPool,
-    tracker: Tracker,
-    first_step: int,
+    log: Log | None,
     stopping: Stopping,
+    ranks: Ranks,
     guard: Callable[[], None] | None,
 ) -> ChainTrainer:
     tasks = load_tasks(config.tasks).train
@@ -102,9 +121,8 @@ def _assemble(
     tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
     limit = limit_of(config.sampling, positions_of(model.config))
     asked = fitting(questions(tasks, config.model.prompt, tokenizer), limit).asked
-    reward = ScoringReward(config, {question.task.task_id: question for question in asked}, pool)
-    rollouts = RolloutWriter(chain_dir / "rollouts", first_step)
-    recorder = StepRecorder(config, chain_dir, reward, tracker, rollouts, stopping, guard)
+    reward = ScoringReward(config, {question.task.task_id: question for question in asked}, pool, ranks.rank)
+    recorder = StepRecorder(config, chain_dir, reward, log, stopping, ranks, guard)
     trainer = build_trainer(
         config,
         model=model,
@@ -113,6 +131,7 @@ def _assemble(
         reward=reward,
         callbacks=[recorder],
         resume_dir=resume_dir,
+        ranks=ranks,
     )
     trainer.remove_callback(PrinterCallback)
     recorder.trainer = trainer
@@ -123,14 +142,14 @@ class _Closing:
     """Closes the tracker when the link ends, saying whether it failed."""
 
     def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
+        self.tracker = tracker
         self.summary: dict[str, Any] = {}
 
     def __enter__(self) -> "_Closing":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._tracker.close(self.summary, failed=kind is not None)
+        self.tracker.close(self.summary, failed=kind is not None)
 
 
 def _pick_summary(config: Config, chain_dir: Path, tracker: Tracker) -> dict[str, Any]:
@@ -152,8 +171,10 @@ def main() -> int:
     transformers_logging.disable_progress_bar()
     chain_dir, link = Path(sys.argv[1]), int(sys.argv[2])
     config = configuration.load(chain_dir / "config.yaml")
-    ending = train_link(config, chain_dir, link, Orders.given())
-    if ending.message:
+    ranks = Ranks.joined()
+    ending = train_link(config, chain_dir, link, Orders.given(), ranks)
+    ranks.leave()
+    if ending.message and ranks.is_main:
         last_words(chain_dir / "logs" / f"link-{link}.log").write_text(ending.message, encoding="utf-8")
     return {"complete": 0, "stopped": STOPPED}.get(ending.status, 1)
 

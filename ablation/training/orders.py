@@ -18,6 +18,7 @@ class Orders:
 
     lease: str = ""  # token of the supervisor's lease; empty: the link has no supervisor
     job: JobTime = field(default_factory=lambda: JobTime(time.monotonic()))
+    ranks_here: int = 1  # of the chain, which share the cores that this process may use
 
     def environment(self) -> dict[str, str]:
         return {ORDERS: json.dumps(asdict(self))}
@@ -28,4 +29,4 @@ class Orders:
         if ORDERS not in environ:
             return cls()
         content = json.loads(environ[ORDERS])
-        return cls(content["lease"], JobTime(**content["job"]))
+        return cls(content["lease"], JobTime(**content["job"]), content["ranks_here"])

@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
 from ablation.printing import last_error
 from ablation.training.chain import STOPPED, Status
 from ablation.training.orders import Orders
+from ablation.training.places import Place, log_of_rank
 from ablation.training.stopping import SIGNALS
 
 SWEEP_PID = "ABLATION_SWEEP_PID"  # the process of the sweep that this chain belongs to
@@ -41,37 +43,62 @@ class Ending:
 
 
 class LinkProcess:
-    """The process of one link. It ends when this object's process does: its standard input closes."""
+    """The process of one link, or of each rank of it. They end when this object's process does: their standard inputs
+    close."""
 
-    def __init__(self, folder: Path, link: int, log: Path, orders: Orders = Orders()) -> None:  # noqa: B008  # frozen
+    def __init__(
+        self,
+        folder: Path,
+        link: int,
+        log: Path,
+        orders: Orders = Orders(),  # noqa: B008  # frozen
+        place: Place = Place(),  # noqa: B008  # frozen
+    ) -> None:
         # Ours wins: the launcher of sweeps sets a number of threads that depends on how many chains it runs.
-        environment = {**os.environ, **LINK_ENVIRONMENT, **orders.environment()}
+        environment = {**os.environ, **LINK_ENVIRONMENT, **replace(orders, ranks_here=place.here).environment()}
         environment.pop("WANDB_SERVICE", None)  # a link shares no W&B process with whoever started this one
         command = [sys.executable, "-m", "ablation.training.link", str(folder), str(link)]
         log.parent.mkdir(exist_ok=True)
-        with log.open("w") as output:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
-            )
-        self._log = log
+        self._ranks: list[_Rank] = []
+        for index, of_rank in enumerate(place.environments()):
+            own = log_of_rank(log, place.first + index)
+            with own.open("w") as output:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**environment, **of_rank},
+                )
+            self._ranks.append(_Rank(place.first + index, own, process))
+        self._world = place.world
         self._asked_to_stop = ""  # by what
 
     def run(self, tick: Callable[[], None]) -> Ending:
         """Waits for the end, calling ``tick`` now and then; what asks for a stop is passed on.
 
-        An exception of ``tick`` kills the process.
+        A rank that fails ends the others. An exception of ``tick`` kills the processes.
         """
         with self._signals(), self._ended_afterwards():
-            while self._process.poll() is None:
+            while any(rank.code is None for rank in self._ranks) and not self._failed():
                 time.sleep(POLL_S)
                 if not self._asked_to_stop and sweep_is_over():
                     self._ask_to_stop("the sweep was stopped")
                 tick()
-        return self._ending(self._process.returncode)
+            failed = self._failed()
+            if failed and len(self._ranks) > 1:
+                self._wait(GRACE_S)  # the others notice, and close what they have open
+        return self._ending(failed or self._ranks[:1])
+
+    def _failed(self) -> list["_Rank"]:
+        """The ranks that ended neither complete nor asked to, those that a signal killed before those that gave up."""
+        failed = [rank for rank in self._ranks if rank.code not in (None, 0, STOPPED)]
+        return sorted(failed, key=lambda rank: (rank.code or 0) >= 0)
 
     def _ask_to_stop(self, by: str) -> None:
         self._asked_to_stop = by
-        self._process.terminate()  # the link saves its state after the running step
+        for rank in self._ranks:
+            rank.process.terminate()  # the link saves its state after the running step
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -79,7 +106,8 @@ class LinkProcess:
             # Slurm sends a warning first and SIGTERM later, or the same one twice: only Ctrl-C insists.
             if self._asked_to_stop:
                 if number == signal.SIGINT:
-                    self._process.kill()
+                    for rank in self._ranks:
+                        rank.process.kill()
                 return
             self._ask_to_stop(f"told to stop ({signal.Signals(number).name})")
             if SWEEP_STOP in os.environ:  # the other chains of the sweep shall not go on
@@ -97,25 +125,47 @@ class LinkProcess:
         try:
             yield
         finally:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(GRACE_S)
-            self._process.kill()
-            self._process.wait()
+            for rank in self._ranks:
+                assert rank.process.stdin is not None
+                rank.process.stdin.close()
+            self._wait(GRACE_S)
+            for rank in self._ranks:
+                rank.process.kill()
+                rank.process.wait()
 
-    def _ending(self, code: int) -> Ending:
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        for rank in self._ranks:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                rank.process.wait(max(0.0, deadline - time.monotonic()))
+
+    def _ending(self, ranks: Sequence["_Rank"]) -> Ending:
+        """How the link ended, by the rank that says most of it."""
+        rank, code = ranks[0], ranks[0].code
+        of_rank = f"rank {rank.number} " if self._world > 1 else ""
         if code == 0:
             return Ending("complete")
-        said = self._asked_to_stop or _last_words(self._log)
+        said = self._asked_to_stop or _last_words(rank.log)
         if code == STOPPED:
             return Ending("stopped", said)
-        if code < 0:
+        if code is not None and code < 0:
             name = signal.Signals(-code).name
             if self._asked_to_stop or -code in SIGNALS:
                 return Ending("stopped", f"{self._asked_to_stop or f'told to stop ({name})'} while it was starting")
-            return Ending("failed", f"killed by {name}" + (", perhaps for lack of memory" if code == -9 else ""))
-        return Ending("failed", _last_words(self._log) or _reason(self._log))
+            return Ending(
+                "failed", f"{of_rank}killed by {name}" + (", perhaps for lack of memory" if code == -9 else "")
+            )
+        return Ending("failed", (of_rank and f"{of_rank}failed: ") + (_last_words(rank.log) or _reason(rank.log)))
+
+
+class _Rank(NamedTuple):
+    number: int
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def code(self) -> int | None:
+        return self.process.poll()
 
 
 def last_words(log: Path) -> Path:

@@ -1,11 +1,14 @@
-"""What happens around every step of a chain: seeds, the reward, the row of the history, the candidate."""
+"""What happens around every step of a chain: seeds, the reward, the row of the history, the candidate.
+
+On every rank: the main one alone writes, of what all have made.
+"""
 
 import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, set_seed
 
@@ -16,6 +19,7 @@ from ablation.scoring.rewards import REWARDS, reward_function
 from ablation.tasks.prompts import Question, Spoken, spoken_text
 from ablation.tracking import Tracker
 from ablation.training.checkpoints import candidate_dir, write_folder
+from ablation.training.ranks import Ranks
 from ablation.training.rollouts import RolloutWriter
 from ablation.training.samples import Sample, step_metrics
 from ablation.training.sampling import derived_seed
@@ -35,13 +39,14 @@ class ScoringReward:
 
     __name__ = "reward"  # TRL names its metrics after it: the same in every arm
 
-    def __init__(self, config: Config, asked: Mapping[str, Question], pool: ScoringPool) -> None:
+    def __init__(self, config: Config, asked: Mapping[str, Question], pool: ScoringPool, rank: int = 0) -> None:
         """``asked``: the questions of training, by task."""
+        self._rank = rank
         self._reward = reward_function(config.reward.name, config.reward.params)
         self._num_generations = config.grpo.num_generations
         self._asked = asked
         self._pool = pool
-        self.samples: list[Sample] = []  # of the step that was scored last
+        self.samples: list[Sample] = []  # of this rank, of the step that was scored last
         self.seconds = 0.0
 
     def __call__(self, *, completions: Sequence[Spoken], task_id: Sequence[str], **_: Any) -> list[float | None]:
@@ -51,9 +56,10 @@ class ScoringReward:
         verdicts = self._pool.score(
             [Submission(question.task, text) for question, text in zip(asked, texts, strict=True)]
         )
+        first = self._rank * len(texts) // self._num_generations  # every rank has as many groups
         self.samples = [
             Sample(
-                group=index // self._num_generations,
+                group=first + index // self._num_generations,
                 sample=index % self._num_generations,
                 prompt=question.text,
                 completion=text,
@@ -67,6 +73,13 @@ class ScoringReward:
         return [sample.train_reward for sample in self.samples]
 
 
+class Log(NamedTuple):
+    """Where the main rank writes what a step was."""
+
+    tracker: Tracker
+    rollouts: RolloutWriter
+
+
 class StepRecorder(TrainerCallback):
     """Seeds each step, and records it: rollouts and candidate when it ends, its row when TRL logs it."""
 
@@ -75,21 +88,21 @@ class StepRecorder(TrainerCallback):
         config: Config,
         chain_dir: Path,
         reward: ScoringReward,
-        tracker: Tracker,
-        rollouts: RolloutWriter,
+        log: Log | None,
         stopping: Stopping,
+        ranks: Ranks = Ranks(),  # noqa: B008  # frozen
         guard: Callable[[], None] | None = None,
     ) -> None:
-        """``guard`` raises when nothing of the chain may be written any more."""
+        """``log`` is of the main rank. ``guard`` raises when nothing of the chain may be written any more."""
         self._config = config
         self._chain_dir = chain_dir
         self._reward = reward
-        self._tracker = tracker
-        self._rollouts = rollouts
+        self._log = log
         self._stopping = stopping
+        self._ranks = ranks
         self._guard = guard
         self._ema = Ema(config.selection.span)
-        for earlier in tracker.rewards.values():
+        for earlier in log.tracker.rewards.values() if log else ():
             self._ema.update(earlier)
         self._row: dict[str, Any] = {}
         self._started = 0.0
@@ -103,7 +116,8 @@ class StepRecorder(TrainerCallback):
 
     def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         assert self.trainer is not None
-        set_seed(derived_seed("sampling", self._config.seed, state.global_step + 1))
+        rank = self._ranks.rank
+        set_seed(derived_seed("sampling", self._config.seed, state.global_step + 1, *([rank] if rank else [])))
         self.trainer.generate_seconds = 0.0
         self._started = time.perf_counter()
         self._between = 0.0 if self._ended is None else self._started - self._ended
@@ -122,8 +136,23 @@ class StepRecorder(TrainerCallback):
         step_seconds = self._ended - self._started
         first = self._stopping.watch.made_steps == 0
         self._stopping.watch.step(step_seconds)
-        step, generate, score = state.global_step, self.trainer.generate_seconds, self._reward.seconds
-        self._row = step_metrics(self._reward.samples)
+        step, samples = state.global_step, self._ranks.gathered(self._reward.samples)
+        if self._log is not None:
+            self._make_row(samples, step_seconds, first)
+            if self._guard is not None:
+                self._guard()
+            self._log.rollouts.add(step, samples)
+        if step in self._config.chain.save_grid:
+            self._save_candidate(step, model)
+        if step < self._config.chain.steps and self._stopping.reason():
+            control.should_training_stop = control.should_save = True
+        if self._log is not None and control.should_save:
+            self._log.rollouts.flush()
+
+    def _make_row(self, samples: Sequence[Sample], step_seconds: float, first: bool) -> None:
+        assert self.trainer is not None
+        generate, score = self.trainer.generate_seconds, self._reward.seconds
+        self._row = step_metrics(samples)
         self._row[metrics.REWARD_EMA] = self._ema.update(self._row[metrics.REWARD_TRAIN])
         self._row |= {
             metrics.TIME_GENERATE: generate,
@@ -136,15 +165,6 @@ class StepRecorder(TrainerCallback):
             metrics.PEAK_MEMORY_MB: peak_memory_mb(),
         }
         self._saving = None
-        if self._guard is not None:
-            self._guard()
-        self._rollouts.add(step, self._reward.samples)
-        if step in self._config.chain.save_grid:
-            self._save_candidate(step, model)
-        if step < self._config.chain.steps and self._stopping.reason():
-            control.should_training_stop = control.should_save = True
-        if control.should_save:
-            self._rollouts.flush()
 
     def on_log(
         self,
@@ -154,16 +174,16 @@ class StepRecorder(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        if logs is None or "loss" not in logs:
+        if self._log is None or logs is None or "loss" not in logs:
             return  # the summary at the end of training is not a step
         trl = {
             f"time/trl_{name}" if name in _TRL_TIMES else f"{metrics.TRL_PREFIX}{name}": value
             for name, value in logs.items()
             if name not in _TRL_DROPPED
         }
-        self._tracker.log(state.global_step, {**self._row, **trl})
+        self._log.tracker.log(state.global_step, {**self._row, **trl})
         if control.should_save:  # the state that is written next counts this row
-            self._tracker.sync()
+            self._log.tracker.sync()
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         assert self._ended is not None
@@ -177,11 +197,15 @@ class StepRecorder(TrainerCallback):
         trainer, tokenizer = self.trainer, self.trainer.processing_class
         assert tokenizer is not None
 
+        # Of weights that lie in pieces on the ranks each gives its own.
+        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if self._ranks.world > 1 else None
+
         def write(folder: Path) -> None:
-            trainer.accelerator.unwrap_model(model).save_pretrained(folder)
+            trainer.accelerator.unwrap_model(model).save_pretrained(folder, state_dict=weights)
             tokenizer.save_pretrained(folder)
 
-        write_folder(candidate_dir(self._chain_dir, step), write)
+        if self._ranks.is_main:
+            write_folder(candidate_dir(self._chain_dir, step), write)
 
 
 def peak_memory_mb() -> float:

@@ -4,17 +4,19 @@ import signal
 
 from ablation.training.job_time import JobTime
 from ablation.training.pace import Stopwatch
+from ablation.training.ranks import Ranks
 
 # Slurm and submitit warn with SIGUSR1 or SIGUSR2 before the wall time, and preempt with SIGTERM.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Stopping:
-    """Asked by the recorder after every step."""
+    """Asked by the recorder after every step, on every rank at the same moments: the ranks end together."""
 
-    def __init__(self, job: JobTime, watch: Stopwatch) -> None:
+    def __init__(self, job: JobTime, watch: Stopwatch, ranks: Ranks = Ranks()) -> None:  # noqa: B008  # frozen
         self.job = job
         self.watch = watch
+        self._ranks = ranks
         self.said = ""  # why the link ended early; empty while it goes on
         self._signal = ""
 
@@ -24,9 +26,10 @@ class Stopping:
             signal.signal(number, self._note)
 
     def reason(self) -> str:
-        """Returns why the link must not begin another step, in words; empty when it may."""
-        asked = f"told to stop ({self._signal})" if self._signal else ""
-        self.said = self.said or asked or self.watch.shortfall(self.job.left_s())
+        """Returns why the link must not begin another step, in words and the same on every rank; empty when it may."""
+        if not self.said:
+            asked = f"told to stop ({self._signal})" if self._signal else ""
+            self.said = self._ranks.first_said(asked or self.watch.shortfall(self.job.left_s()))
         return self.said
 
     def too_short(self) -> str:

@@ -24,7 +24,9 @@ from ablation.training.base_model import base_model_path
 from ablation.training.job_time import JobTime, job_time
 from ablation.training.lease import LeaseLostError
 from ablation.training.links import begin_link, bury_dead_link, end_link, is_automatic
+from ablation.training.meeting import Meeting, RankFailedError
 from ablation.training.orders import Orders
+from ablation.training.places import all_here
 from ablation.training.process import Ending, LinkProcess, sweep_is_over
 
 _SAY_EVERY_S = 10.0
@@ -51,10 +53,11 @@ class ChainResult:
         return self.status in ("complete", "unchanged")
 
 
-def run_chain(config: Config, command: str = "") -> ChainResult:
+def run_chain(config: Config, command: str = "", meeting: Meeting | None = None) -> ChainResult:
     """Trains the chain until it has ``config.chain.steps`` steps, resuming what there is.
 
-    ``command`` is recorded: what a person types to train the study again.
+    ``command`` is recorded: what a person types to train the study again. With a ``meeting`` this process starts the
+    main rank alone, and other tasks of the job the others.
     Raises ConfigError when the folder belongs to something else or is in use.
     """
     job = job_time(config.cluster.time_min)
@@ -70,7 +73,7 @@ def run_chain(config: Config, command: str = "") -> ChainResult:
         bury_dead_link(folder, record)
         if is_automatic() and record.given_up:
             return _result(config, folder, Ending("failed", f"no link follows: {record.given_up}"), 0.0, "")
-        return _run_link(config, folder, record, command, job, claim)
+        return _run_link(config, folder, record, command, job, claim, meeting)
 
 
 def _make(folder: Path) -> None:
@@ -85,11 +88,18 @@ def _make(folder: Path) -> None:
 
 
 def _run_link(
-    config: Config, folder: Path, record: chains.ChainRecord, command: str, job: JobTime, claim: SoftFileLease
+    config: Config,
+    folder: Path,
+    record: chains.ChainRecord,
+    command: str,
+    job: JobTime,
+    claim: SoftFileLease,
+    meeting: Meeting | None,
 ) -> ChainResult:
     tier = tier_name(config)
     base_model, tasks, asked = base_model_path(config), load_tasks(config.tasks), how_asked(config)
     chains.refuse_other_data(folder, record, base_model, tasks, asked)
+    chains.refuse_other_ranks(folder, record, config)
     write_membership(folder.parent, tasks)
     link = begin_link(config, record)
     record.tier, record.base_model, record.tasks_fingerprint = tier, base_model, tasks.fingerprint
@@ -106,12 +116,15 @@ def _run_link(
             raise LeaseLostError(
                 f"the lease of {folder} was lost ({claim.compromise.reason}) to {lease.holder(folder)}"
             )
+        if meeting is not None:
+            meeting.check()
         progress.tick()
 
     _say(config, f"link {link.link} started")
     try:
-        ending = LinkProcess(folder, link.link, log, Orders(claim.token or "", job)).run(tick)
-    except LeaseLostError as error:
+        place = all_here(config) if meeting is None else meeting.call(link.link, claim.token or "")
+        ending = LinkProcess(folder, link.link, log, Orders(claim.token or "", job), place).run(tick)
+    except (LeaseLostError, RankFailedError) as error:
         ending = Ending("failed", str(error))
     finally:
         _record_end(config, folder, record, ending, claim)

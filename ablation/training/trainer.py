@@ -17,7 +17,8 @@ from trl import GRPOConfig, GRPOTrainer
 
 from ablation.config import Config
 from ablation.tasks.prompts import Question
-from ablation.training.checkpoints import write_state
+from ablation.training.checkpoints import staging_of, state_dir, write_state
+from ablation.training.ranks import Ranks
 from ablation.training.sampling import StepSampler
 
 RewardFunction = Callable[..., list[float | None]]
@@ -26,8 +27,9 @@ RewardFunction = Callable[..., list[float | None]]
 class ChainTrainer(GRPOTrainer):
     """GRPOTrainer whose steps are a function of (seed, step) and whose states are complete or absent."""
 
-    def __init__(self, *args: Any, sampler: StepSampler, resume_dir: Path, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, sampler: StepSampler, resume_dir: Path, ranks: Ranks, **kwargs: Any) -> None:
         self._sampler = sampler
+        self._ranks = ranks
         self._resume_dir = resume_dir
         self.generate_seconds = 0.0  # since the step began
         super().__init__(*args, **kwargs)
@@ -44,19 +46,27 @@ class ChainTrainer(GRPOTrainer):
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         step = self.state.global_step
 
-        def write(folder: Path) -> None:
+        def write_part(folder: Path) -> None:
+            self._ranks.wait()  # for the folder to be there
             self.args.output_dir = str(folder)
             try:
                 # Trainer's, not GRPOTrainer's: that one adds a model card to every state.
                 Trainer._save_checkpoint(self, model, trial)
             finally:
                 self.args.output_dir = str(self._resume_dir)
+            self._ranks.wait()  # for the parts of all
+
+        def write(folder: Path) -> None:
+            write_part(folder)
             inner = folder / f"checkpoint-{step}"
             for path in inner.iterdir():
                 path.rename(folder / path.name)
             inner.rmdir()
 
-        write_state(self._resume_dir, step, write)
+        if self._ranks.is_main:
+            write_state(self._resume_dir, step, write)
+        else:
+            write_part(staging_of(state_dir(self._resume_dir, step)))
 
 
 def build_trainer(
@@ -68,6 +78,7 @@ def build_trainer(
     reward: RewardFunction,
     callbacks: list[TrainerCallback],
     resume_dir: Path,
+    ranks: Ranks = Ranks(),  # noqa: B008  # frozen
 ) -> ChainTrainer:
     """Returns a trainer for ``config.chain.steps`` steps that asks ``reward`` and tells ``callbacks``."""
     dataset = Dataset.from_dict(
@@ -81,26 +92,27 @@ def build_trainer(
         steps=config.chain.steps,
         prompts_per_step=config.grpo.prompts_per_step,
         num_generations=config.grpo.num_generations,
-        accumulation=config.grpo.layout(world_size=1).gradient_accumulation_steps,
+        accumulation=config.grpo.layout(ranks.world).gradient_accumulation_steps,
         n_tasks=len(asked),
     )
     return ChainTrainer(
         sampler=sampler,
         resume_dir=resume_dir,
+        ranks=ranks,
         model=model,
         reward_funcs=reward,
-        args=grpo_arguments(config, resume_dir),
+        args=grpo_arguments(config, resume_dir, ranks.world),
         train_dataset=dataset,
         processing_class=tokenizer,
         callbacks=callbacks,
     )
 
 
-def grpo_arguments(config: Config, resume_dir: Path) -> GRPOConfig:
+def grpo_arguments(config: Config, resume_dir: Path, world_size: int = 1) -> GRPOConfig:
     """Returns TRL's arguments for a chain."""
     grpo, sampling = config.grpo, config.sampling
     cuda = torch.cuda.is_available()
-    layout = grpo.layout(world_size=1)
+    layout = grpo.layout(world_size)
     return GRPOConfig(
         output_dir=str(resume_dir),
         max_steps=config.chain.steps,
@@ -126,6 +138,7 @@ def grpo_arguments(config: Config, resume_dir: Path) -> GRPOConfig:
         chat_template_kwargs=config.model.prompt.chat_template_kwargs,
         use_cpu=not cuda,
         bf16=cuda,
+        ddp_find_unused_parameters=False,
         gradient_checkpointing=cuda,
         logging_steps=1,
         save_strategy="steps",
