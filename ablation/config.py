@@ -298,7 +298,7 @@ class GenerationConfig:
 
 @dataclass
 class ClusterConfig:
-    """Where chains run. All but ``scoring_workers``, ``time_min`` and ``ranks`` is for ``kind: slurm``."""
+    """Where chains run. All but ``scoring_workers``, ``time_min``, ``ranks`` and ``fsdp`` is for ``kind: slurm``."""
 
     kind: str = "local"  # local | slurm
     # Processes that execute candidates, for each chain; null: the cores of a chain that training leaves.
@@ -314,6 +314,7 @@ class ClusterConfig:
     # Processes that train one chain together, each on its GPU where there are any; on Slurm tasks, shared out evenly
     # among the nodes.
     ranks: int = 1
+    fsdp: bool = False  # weights, gradients and optimizer in pieces on the ranks, which needs a GPU for each
     nodes: int = 1
     gpus_per_node: int | None = None
     gres: str | None = None  # as gpu:a100:4, where a cluster wants that instead of gpus_per_node
@@ -332,6 +333,8 @@ class ClusterConfig:
         _one_of("cluster.kind", self.kind, ("local", "slurm"))
         _at_least("cluster", self, scoring_workers=1, links=1, nodes=1, ranks=1, gpus_per_node=0, cpus_per_task=1)
         _at_least("cluster", self, time_min=0.1, mem_gb=0.1, startup_min=0, step_min=0, save_min=0)
+        if self.fsdp and self.ranks == 1:
+            raise ConfigError("cluster.fsdp=true has nothing to share out with cluster.ranks=1; set cluster.ranks=4, say.")
         if self.ranks % self.nodes:
             raise ConfigError(
                 f"cluster.ranks={self.ranks} cannot be shared out evenly among cluster.nodes={self.nodes}; set "

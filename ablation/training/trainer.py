@@ -112,6 +112,8 @@ def grpo_arguments(config: Config, resume_dir: Path, world_size: int = 1) -> GRP
     """Returns TRL's arguments for a chain."""
     grpo, sampling = config.grpo, config.sampling
     cuda = torch.cuda.is_available()
+    if config.cluster.fsdp and not cuda:  # accelerate would train with DDP instead, silently
+        raise RuntimeError("cluster.fsdp=true needs a GPU for each rank, and none is here; set cluster.fsdp=false")
     layout = grpo.layout(world_size)
     return GRPOConfig(
         output_dir=str(resume_dir),
@@ -139,6 +141,7 @@ def grpo_arguments(config: Config, resume_dir: Path, world_size: int = 1) -> GRP
         use_cpu=not cuda,
         bf16=cuda,
         ddp_find_unused_parameters=False,
+        fsdp=config.cluster.fsdp or None,
         gradient_checkpointing=cuda,
         logging_steps=1,
         save_strategy="steps",

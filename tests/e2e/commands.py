@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.conftest import ROOT
 from tests.e2e.conftest import Trained
 
@@ -38,6 +40,21 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
 def logged_steps(chain: Path) -> int:
     history = chain / "history.jsonl"
     return len(history.read_text().splitlines()) if history.exists() else 0
+
+
+def process_of_rank(study: str, rank: int) -> psutil.Process:
+    """The process that trains one rank of the one chain of ``study``."""
+    (found,) = [process for process in psutil.process_iter() if _trains(process, study, rank)]
+    return found
+
+
+def _trains(process: psutil.Process, study: str, rank: int) -> bool:
+    try:
+        typed = process.cmdline()
+        is_link = "ablation.training.link" in typed and any(f"/{study}/" in argument for argument in typed)
+        return is_link and process.environ().get("RANK") == str(rank)
+    except psutil.Error:
+        return False
 
 
 def with_base(study: Trained, cwd: Path) -> Path:

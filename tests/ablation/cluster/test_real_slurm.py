@@ -13,7 +13,7 @@ import pytest
 from tests.ablation.cluster.conftest import Site
 from tests.ablation.tasks.hub_server import REPO, hub_of
 from tests.e2e import commands
-from tests.e2e.commands import logged_steps
+from tests.e2e.commands import logged_steps, process_of_rank
 from tests.e2e.test_interruptions import deterministic_history
 from tests.e2e.test_spine import weights
 
@@ -207,3 +207,23 @@ def test_without_slurm_the_command_says_what_to_load(site: Site):
     ended = site.type("reward=shaped", "cluster=slurm", "study=none", PATH="/nonexistent")
     assert ended.returncode == 2
     assert "needs Slurm's sbatch, srun, squeue, scancel, not found on PATH" in ended.stderr
+
+
+@pytest.mark.training
+def test_the_tasks_of_a_job_are_the_ranks_of_a_link_and_a_task_that_fails_ends_it(site: Site):
+    two = ("reward=shaped", "chain.steps=4", "cluster.ranks=2")
+    here = site.start(*two, "study=ranks_here")
+    chain = site.cwd / "runs" / "ranks" / "shaped-s0"
+    ended = site.type(*two, "study=ranks", "cluster=slurm", "cluster.links=2")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    ((first, second),) = jobs_of(chain)
+    wait_until(lambda: logged_steps(chain) >= 3)
+    process_of_rank("ranks", 1).kill()
+    wait_until(lambda: site.cluster.run("squeue", "--noheader", f"--jobs={first},{second}") == "")
+    assert site.cluster.final_states([first, second]) == {first: "FAILED", second: "COMPLETED"}
+    links = record(chain)["links"]
+    assert [link["cause"] for link in links] == ["rank 1 killed by SIGKILL, perhaps for lack of memory", "complete"]
+    assert here.wait(PATIENCE_S) == 0
+    reference = site.cwd / "runs" / "ranks_here" / "shaped-s0"
+    assert [weights(chain, step) for step in (2, 4)] == [weights(reference, step) for step in (2, 4)]
+    assert deterministic_history(chain) == deterministic_history(reference)
