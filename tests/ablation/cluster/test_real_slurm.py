@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.ablation.cluster.conftest import Site
@@ -20,7 +21,7 @@ from tests.e2e.test_spine import weights
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
 PATIENCE_S = 400  # a busy machine takes a minute for a start
-STEPS = 22  # more than a job of one minute makes after those that are cut before it
+STEPS = 26  # more than a job of one minute makes after those that are cut before it
 SWEEP = ("-m", "reward=shaped", "seed=0", f"chain.steps={STEPS}")
 SUBMITTED = ("cluster=slurm", "study=cut", "cluster.account=lab", "cluster.links=2")
 
@@ -53,7 +54,8 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(site: Site) -> Story:
-    """A chain whose first job is cancelled, the second killed, the third cut by its time; the rest is left alone."""
+    """A chain whose first job is cancelled, the second killed, the third ends before its time is over, and the fourth
+    hangs until Slurm ends it; the rest is left alone."""
     cluster, chain, printed = site.cluster, site.cwd / "runs" / "cut" / "shaped-s0", {}
     undisturbed = site.start(*SWEEP, "study=undisturbed")
 
@@ -80,7 +82,10 @@ def story(site: Site) -> Story:
     wait_until(all_ended)
     type_again("after they ended", time_min=1)
     wait_until(lambda: len(record(chain)["links"]) == 4)
-    cluster.run("scancel", jobs_of(chain)[1][1])
+    before = logged_steps(chain)
+    wait_until(lambda: logged_steps(chain) > before)
+    (training,) = psutil.Process(record(chain)["links"][3]["pid"]).children()
+    training.suspend()
     wait_until(all_ended)
     type_again("for the rest")
     wait_until(all_ended)
@@ -100,13 +105,14 @@ def test_a_chain_of_cancelled_killed_and_timed_out_jobs_equals_an_undisturbed_on
 
 @pytest.mark.training
 def test_jobs_ended_as_they_were_made_to(story: Story):
-    (cancelled, killed), (timed, _), _ = jobs_of(story.chain)
+    (cancelled, killed), (timed, hanging), _ = jobs_of(story.chain)
     links = record(story.chain)["links"]
     assert story.states[cancelled].startswith("CANCELLED")
     assert story.states[killed] == "FAILED"
     # It ends by itself before Slurm would cut it; on a machine that needs a minute for its start Slurm does.
     assert story.states[timed] in ("COMPLETED", "TIMEOUT")
-    assert (links[2]["last_step"] or 0) < STEPS
+    assert story.states[hanging] == "TIMEOUT"
+    assert (links[3]["last_step"] or 0) < STEPS
     assert len(links) == 5
 
 
