@@ -25,7 +25,7 @@ demo: setup  ## two rewards x three seeds trained, evaluated and reported; a sec
 	@$(BIN)/python -m analysis.report runs/$(STUDY)
 
 test: lint  ## lint, types and all tests that this machine can run
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup -q
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -27,9 +27,9 @@ def agreement(why: Why, arms: Sequence[str]) -> Figure:
     groups = pair[["groups", "only_a", "only_b", "neither"]].sum(axis=1)
     pair = pair.assign(both=pair["groups"] / groups)
     titles = {
-        "both": "Groups with a signal under both",
+        "both": "Signal under both",
         "correlation": "Correlation of advantages there",
-        "opposite": "Samples with opposite signs there",
+        "opposite": "Opposite signs there",
     }
     for axes, (name, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
         for index, arm in enumerate(arms):

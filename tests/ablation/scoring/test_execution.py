@@ -198,7 +198,7 @@ def test_without_a_sandbox_children_are_killed_whether_or_not_they_left_the_grou
 
 def test_files_do_not_survive_to_the_next_candidate(score):
     leave = "    return x + x\n\nimport os\nopen('left', 'w').close()\n"
-    leave += "for _ in range(1500):\n    os.mkdir('deep')\n    os.chdir('deep')\n"
+    leave += "for _ in range(700):\n    os.mkdir('deep')\n    os.chdir('deep')\n"
     look = "    return x + x\n\nimport os\nassert os.listdir() == ['tmp'] and os.listdir('tmp') == []\n"
     assert score(leave).solved
     assert score(look).solved
