@@ -41,6 +41,7 @@ def main() -> None:
     print(
         f"workers lost: {seen.workers_lost}; worst overrun of a deadline: {seen.worst_overrun_s:.2f} s ({seen.worst})"
     )
+    print(f"longest wait for a worker that tidied up after the candidate before: {seen.longest_wait_s:.2f} s")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
+from unittest import mock
 
 import psutil
 from gallery_attacks import Attack
@@ -13,6 +14,7 @@ from gallery_tasks import TARGETS, Target, honest
 from pool_family import evaluators, strays, zombies
 
 from ablation.scoring.pool import ScoringPool, Submission
+from ablation.scoring.process import WorkerProcess
 from ablation.scoring.verdict import Verdict
 
 
@@ -33,8 +35,9 @@ class Soak(NamedTuple):
     statuses: Counter[str]  # of the hostile ones
     unsolved: list[Verdict]  # of honest candidates
     unscored: list[Verdict]  # of hostile ones: no candidate may make itself so
-    worst_overrun_s: float  # wall time beyond the deadline of the task, negative: none
+    worst_overrun_s: float  # wall time beyond the deadline of a candidate, negative: none
     worst: str  # what overran it so
+    longest_wait_s: float  # until a candidate began, its worker tidying up after the one before
     workers_lost: int
 
 
@@ -56,8 +59,8 @@ def warm(pool: ScoringPool) -> None:
 def soak(pool: ScoringPool, attacks: Sequence[Attack], executions: int, hostile_share: float, seed: int) -> Soak:
     """Execute honest and hostile candidates one at a time, in random order."""
     chance = random.Random(seed)
-    seen = Soak(Counter(), [], [], 0.0, "", 0)
-    worst, lost, worker = (-1e9, ""), 0, None
+    seen = Soak(Counter(), [], [], 0.0, "", 0.0, 0)
+    worst, longest, lost, worker = (-1e9, ""), 0.0, 0, None
     for number in range(executions):
         now = [process.pid for process, _ in evaluators()]
         if now != worker:
@@ -66,18 +69,31 @@ def soak(pool: ScoringPool, attacks: Sequence[Attack], executions: int, hostile_
         attack = chance.choice(attacks) if chance.random() < hostile_share else None
         target = TARGETS[chance.choice(attack.tasks if attack else list(TARGETS))]
         known = {process.pid for process, _ in evaluators()}
-        verdict, overrun = _timed(pool, target, f"{attack.on(target) if attack else honest(target)}<!-- {number} -->\n")
+        text = f"{attack.on(target) if attack else honest(target)}<!-- {number} -->\n"
+        verdict, waited, overrun = _timed(pool, target, text)
         if {process.pid for process, _ in evaluators()} <= known:  # else the start of a worker was waited for
             worst = max(worst, (overrun, attack.name if attack else "an honest candidate"))
+            longest = max(longest, waited)
         if attack is None and not verdict.solved:
             seen.unsolved.append(verdict)
         if attack is not None:
             seen.statuses[verdict.status] += 1
             seen.unscored.extend([verdict] * (not verdict.scored))
-    return seen._replace(worst_overrun_s=worst[0], worst=worst[1], workers_lost=lost)
+    return seen._replace(worst_overrun_s=worst[0], worst=worst[1], longest_wait_s=longest, workers_lost=lost)
 
 
-def _timed(pool: ScoringPool, target: Target, text: str) -> tuple[Verdict, float]:
-    started = time.monotonic()
-    (verdict,) = pool.score([Submission(target.task, text)])
-    return verdict, time.monotonic() - started - target.task.timeout_s
+def _timed(pool: ScoringPool, target: Target, text: str) -> tuple[Verdict, float, float]:
+    """A verdict, the seconds until the pool heard that its candidate begins, and those beyond its deadline."""
+    heard: list[float] = []
+
+    def receive(worker: WorkerProcess) -> list[Verdict]:
+        verdicts = original(worker)
+        if worker.started or verdicts:
+            heard.append(time.monotonic())
+        return verdicts
+
+    original, asked = WorkerProcess.receive, time.monotonic()
+    with mock.patch.object(WorkerProcess, "receive", receive):
+        (verdict,) = pool.score([Submission(target.task, text)])
+    began = heard[0] if heard else asked
+    return verdict, began - asked, time.monotonic() - began - target.task.timeout_s
