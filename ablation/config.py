@@ -334,7 +334,9 @@ class ClusterConfig:
         _at_least("cluster", self, scoring_workers=1, links=1, nodes=1, ranks=1, gpus_per_node=0, cpus_per_task=1)
         _at_least("cluster", self, time_min=0.1, mem_gb=0.1, startup_min=0, step_min=0, save_min=0)
         if self.fsdp and self.ranks == 1:
-            raise ConfigError("cluster.fsdp=true has nothing to share out with cluster.ranks=1; set cluster.ranks=4, say.")
+            raise ConfigError(
+                "cluster.fsdp=true has nothing to share out with cluster.ranks=1; set cluster.ranks=4, say."
+            )
         if self.ranks % self.nodes:
             raise ConfigError(
                 f"cluster.ranks={self.ranks} cannot be shared out evenly among cluster.nodes={self.nodes}; set "

@@ -3,9 +3,11 @@
 import json
 import os
 import struct
+import time
 from typing import Any
 
 READY = b"ready"  # what a confined child says first
+TOGETHER_S = 0.02
 _LENGTH = struct.Struct("!I")
 
 
@@ -15,9 +17,7 @@ class OversizedFrameError(Exception):
 
 def write_body(fd: int, body: bytes) -> None:
     """Write one frame to a blocking descriptor."""
-    data = memoryview(_LENGTH.pack(len(body)) + body)
-    while data:
-        data = data[os.write(fd, data) :]
+    _write(fd, _LENGTH.pack(len(body)) + body)
 
 
 def read_body(fd: int) -> bytes | None:
@@ -37,10 +37,38 @@ def write_frame(fd: int, message: dict[str, Any]) -> None:
     write_body(fd, json.dumps(message).encode("ascii"))
 
 
+class Outbox:
+    """Frames of JSON for a blocking descriptor; what follows soon goes together, as every write wakes the reader."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._data = bytearray()
+        self._sent = 0.0  # when the last of them went, in the time of time.monotonic
+
+    def put(self, message: dict[str, Any], *, urgent: bool) -> None:
+        """Add a frame; it goes at once when it is urgent or nothing went for ``TOGETHER_S``."""
+        self._data += encode(message)
+        if urgent or time.monotonic() > self._sent + TOGETHER_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is there."""
+        _write(self._fd, self._data)
+        self._data.clear()
+        self._sent = time.monotonic()
+
+
 def read_frame(fd: int) -> dict[str, Any] | None:
     """The next frame of JSON of a blocking descriptor; None when the other side is gone."""
     body = read_body(fd)
     return None if body is None else json.loads(body)
+
+
+def _write(fd: int, data: bytes | bytearray) -> None:
+    with memoryview(data) as left:
+        at = 0
+        while at < len(left):
+            at += os.write(fd, left[at:])
 
 
 def _read_exactly(fd: int, size: int) -> bytes | None:

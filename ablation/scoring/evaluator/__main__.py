@@ -23,7 +23,7 @@ from ablation.scoring.evaluator.grader import Grader, Prepared, UnsupportedError
 from ablation.scoring.evaluator.host import Host, HostError
 from ablation.scoring.evaluator.suite import Pytest
 from ablation.scoring.examination import Run, Series
-from ablation.scoring.frames import read_frame, write_frame
+from ablation.scoring.frames import Outbox, read_frame
 from ablation.scoring.script.aside import ScriptsAside
 from ablation.scoring.script.grade import UnsupportedScriptError
 from ablation.scoring.script.live import MARGIN_S as SCRIPT_MARGIN_S
@@ -63,24 +63,28 @@ def main() -> None:
 
 def _serve(grader: Grader, scripts: ScriptsAside, control: int, explain: bool) -> None:
     """Answer jobs until there are no more, or until this process cannot go on."""
+    outbox = Outbox(control)
     while grader.clean and (job := read_frame(control)) is not None:
         task = Task(**job["task"])
         for series in (Series(*one) for one in job["series"]):
             for run in (Run(*one) for one in series.runs):
                 if grader.clean:
-                    write_frame(control, _answer(grader, scripts, control, task, series, run, explain))
+                    answer = _answer(grader, scripts, outbox, task, series, run, explain)
+                    outbox.put(answer, urgent=not series.ours)
+        outbox.flush()
 
 
 def _answer(
-    grader: Grader, scripts: ScriptsAside, control: int, task: Task, series: Series, run: Run, explain: bool
+    grader: Grader, scripts: ScriptsAside, outbox: Outbox, task: Task, series: Series, run: Run, explain: bool
 ) -> dict[str, object]:
     tier, explanation = None, None
     try:
         prepared = _prepare(grader, scripts, task)
         grader.tidy()
         expected = prepared.expected if isinstance(prepared, Prepared) else prepared
-        margin_s = MARGIN_S if isinstance(prepared, Prepared) else SCRIPT_MARGIN_S
-        write_frame(control, {"started": expected, "margin_s": margin_s})  # from here on the candidate is to blame
+        by_script = not isinstance(prepared, Prepared)
+        started = {"started": expected, "margin_s": SCRIPT_MARGIN_S if by_script else MARGIN_S}
+        outbox.put(started, urgent=by_script or not series.ours)  # from here on the candidate is to blame
         if not isinstance(prepared, Prepared):
             execution, tier = scripts.grade(task, series.text or "", series.ours), SCRIPT_TIER
             explanation = Explanation("the task's own script, with the candidate in reach of the tests", "", {})

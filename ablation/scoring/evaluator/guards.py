@@ -139,8 +139,8 @@ def install() -> None:
 
 @contextlib.contextmanager
 def guarded(folder: Path) -> Iterator[None]:
-    """Only ``folder`` may be written in, and no process started."""
-    _running.append(os.path.realpath(folder))
+    """Only ``folder``, a real path, may be written in, and no process started."""
+    _running.append(str(folder))
     try:
         yield
     finally:

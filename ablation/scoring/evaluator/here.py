@@ -1,6 +1,7 @@
 """A candidate that this program wrote itself, as a module beside the tests: it needs no process, and no peer."""
 
 import types
+from functools import lru_cache
 from typing import Any
 
 from ablation.scoring.evaluator.peer import End, SessionOverError
@@ -21,10 +22,15 @@ class Nobody:
         return SessionOverError(detail)
 
 
+@lru_cache(64)  # each is run again and again
+def _compiled(name: str, source: str) -> types.CodeType:
+    return compile(source, f"{name}.py", "exec", dont_inherit=True)
+
+
 def made_here(name: str, source: str, names: list[str]) -> tuple[types.ModuleType, dict[str, Any]]:
     """The module with that source, and those of ``names`` that it has (``*``: all public ones)."""
     module = types.ModuleType(name)
-    exec(compile(source, f"{name}.py", "exec", dont_inherit=True), vars(module))
+    exec(_compiled(name, source), vars(module))
     space = vars(module)
     public = [key for key in space if not key.startswith("_")] if "*" in names else []
     return module, {key: space[key] for key in [*names, *public] if key in space}

@@ -13,10 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from value_graphs import graphs
 
+from ablation.scoring import frames
 from ablation.scoring.data import MAKERS
 from ablation.scoring.evaluator.peer import EvaluatorPeer, Judgements, SessionOverError
 from ablation.scoring.exchange import CONTAINERS, Exchange, ProtocolError
-from ablation.scoring.frames import FrameBuffer, OversizedFrameError, read_body, write_body
+from ablation.scoring.frames import FrameBuffer, Outbox, OversizedFrameError, read_body, write_body
 from ablation.scoring.room import Room
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -65,6 +66,35 @@ VERBS = st.sampled_from(["ok", "raise", "call", "get", "set", "delete", "operate
 MESSAGES = st.tuples(
     st.tuples(VERBS | PARTS, st.lists(PARTS, max_size=3), CREATED, CHANGED), st.lists(st.integers(0, 9), max_size=3)
 )
+
+
+def test_what_is_not_urgent_goes_with_what_follows_soon(monkeypatch):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        clock = 10.0
+        monkeypatch.setattr(frames.time, "monotonic", lambda: clock)
+        outbox, buffer = Outbox(ours.fileno()), FrameBuffer(LIMIT)
+
+        def arrived() -> list[dict]:
+            try:
+                return list(buffer.feed(theirs.recv(1 << 16)))
+            except BlockingIOError:
+                return []
+
+        outbox.put({"n": 1}, urgent=False)  # nothing went before
+        assert arrived() == [{"n": 1}]
+        outbox.put({"n": 2}, urgent=False)
+        assert arrived() == []
+        outbox.put({"n": 3}, urgent=True)
+        assert arrived() == [{"n": 2}, {"n": 3}]
+        outbox.put({"n": 4}, urgent=False)
+        clock += 2 * frames.TOGETHER_S
+        outbox.put({"n": 5}, urgent=False)
+        assert arrived() == [{"n": 4}, {"n": 5}]
+        outbox.put({"n": 6}, urgent=False)
+        outbox.flush()
+        assert arrived() == [{"n": 6}]
 
 
 @QUICK
