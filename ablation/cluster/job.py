@@ -63,9 +63,9 @@ def _meeting(config: Config, chain: Path, restarted: int) -> Meeting | None:
         int(environ["SLURM_LOCALID"]),
         ranks // config.cluster.nodes,
     )
-    if tasks.count != ranks:
+    if tasks.total != ranks:
         raise ConfigError(
-            f"Slurm started {tasks.count} tasks for cluster.ranks={ranks}; remove what sets their number from "
+            f"Slurm started {tasks.total} tasks for cluster.ranks={ranks}; remove what sets their number from "
             "cluster.sbatch, and submit it again."
         )
     return Meeting(job_dir(chain) / f"ranks-{environ['SLURM_JOB_ID']}-{restarted}", tasks)

@@ -29,7 +29,7 @@ class Tasks(NamedTuple):
     """Where this task is among those of its job."""
 
     number: int
-    count: int
+    total: int
     local: int  # number on its machine
     on_machine: int
 
@@ -79,8 +79,8 @@ class Meeting:
         return ending
 
     def _place(self, content: dict[str, Any]) -> Place:
-        number, count, local, on_machine = self._tasks
-        return Place(count, number, 1, local, on_machine, content["address"], content["port"])
+        number, total, local, on_machine = self._tasks
+        return Place(total, number, 1, local, on_machine, content["address"], content["port"])
 
     def _until_over(self) -> Callable[[], None]:
         """Returns what to call now and then while a rank runs: it raises when the rest has long ended."""

@@ -34,7 +34,10 @@ class Ranks:
         """Joins the ranks that torch's environment variables name, and waits until all are there."""
         if int(environ.get("WORLD_SIZE", "1")) == 1:
             return cls()
-        PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+        cpu = not torch.cuda.is_available()
+        if cpu:  # by itself accelerate says cpu:0, where torch.load cannot put the optimizer of a state
+            os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
+        PartialState(cpu=cpu, timeout=PATIENCE)
         return cls(dist.get_rank(), dist.get_world_size(), dist.new_group(backend="gloo", timeout=PATIENCE))
 
     @property

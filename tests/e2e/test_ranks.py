@@ -39,7 +39,7 @@ def test_a_row_is_of_the_batch_of_all_ranks(undisturbed: Path):
             (g, s) for g in range(4) for s in range(8)
         ]
         assert of_step.groupby("group")["task_id"].nunique().tolist() == [1, 1, 1, 1]
-        assert row[metrics.REWARD_TRAIN] == pytest.approx(of_step["reward_shaped"].mean())
+        assert row[metrics.REWARD_TRAIN] == pytest.approx(of_step["reward/shaped"].mean())
         # TRL's own mean of the rewards that its ranks gathered
         assert row["train/reward"] == pytest.approx(row[metrics.REWARD_TRAIN], abs=1e-6)
     # Ranks draw apart: not the same completions twice.
