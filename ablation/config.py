@@ -342,6 +342,11 @@ class ClusterConfig:
                 f"cluster.ranks={self.ranks} cannot be shared out evenly among cluster.nodes={self.nodes}; set "
                 f"cluster.ranks={self.nodes}, or another multiple of it."
             )
+        if 0 < self.gpus < self.ranks:
+            raise ConfigError(
+                f"cluster.ranks={self.ranks} are more than the {self.gpus} GPUs of a job, and each needs one; set "
+                f"cluster.ranks={self.gpus}, or ask for more of them."
+            )
         if self.kind == "slurm" and self.time_min is None:
             raise ConfigError("cluster.time_min is not set, but a job needs its limit; set cluster.time_min=720, say.")
 

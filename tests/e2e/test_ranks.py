@@ -89,6 +89,8 @@ def test_a_signal_stops_all_ranks_at_the_same_step(undisturbed: Path, study: Tra
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (("cluster.ranks=2", "cluster.gpus_per_node=1"), "more than the 1 GPUs of a job, and each needs one; set"),
+        (("cluster.fsdp=true",), "nothing to share out with cluster.ranks=1"),
         (("cluster.ranks=3",), "on 3 ranks would cut groups of 8 apart; set it to a multiple of 24"),
         (
             ("cluster.ranks=2", "cluster.nodes=4"),

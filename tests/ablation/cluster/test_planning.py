@@ -27,7 +27,7 @@ def with_history(config: Config, steps: int, seconds: float) -> None:
 
 def test_eighty_steps_of_fifty_minutes_are_six_jobs_of_twelve_hours(tmp_path: Path):
     config = chain(tmp_path, "cluster.step_min=50", "cluster.startup_min=11", "cluster.save_min=8",
-                   "cluster.links=6", "cluster.gpus_per_node=4", "cluster.nodes=2")  # fmt: skip
+                   "cluster.links=6", "cluster.gpus_per_node=4", "cluster.nodes=2", "cluster.ranks=8")  # fmt: skip
     plan = plan_chain(config, parameters=8_000_000_000)
     assert (plan.jobs, plan.gpus, plan.warning) == (
         6,
@@ -105,7 +105,7 @@ def test_cluster_values_that_cannot_be_used_are_refused_in_one_sentence(override
     [("gpu:4", None, 8), ("gpu:a100:2", None, 4), ("gpu", None, 2), ("ssd:1", None, 0), (None, 3, 6), (None, None, 0)],
 )
 def test_gpus_are_counted_from_either_key(gres: str | None, per_node: int | None, gpus: int):
-    cluster = compose_config(["cluster=slurm", "cluster.nodes=2"]).cluster
+    cluster = compose_config(["cluster=slurm", "cluster.nodes=2", "cluster.ranks=2"]).cluster
     cluster.gres, cluster.gpus_per_node = gres, per_node
     assert cluster.gpus == gpus
 
