@@ -18,7 +18,7 @@ import drilling
 import injections
 from drilling import PHASES, ROOT
 
-STEPS, SHORT = 60, 6  # of the killed chain and the reference, of the other chains
+STEPS, SHORT = 320, 6  # of the killed chain and the reference (a link makes a dozen before it is killed), of the others
 EVERY = 2  # steps between full states, and between candidates
 TABLE = ("fault", "times", "phase", "outcome")
 
