@@ -77,7 +77,7 @@ def report(rows: list[tuple[str, ...]], chain: Path) -> str:
         "# Faults that were injected",
         "",
         f"Made by `python benchmarks/fault_drill.py`: a chain of {STEPS} steps of the tiny model (16 completions a "
-        f"step, a full state and a candidate every {EVERY} steps), and short chains of {SHORT} steps. "
+        f"step, a full state and a candidate every {EVERY} steps), and chains of {SHORT} or {injections.LONG} steps. "
         '"Equal" means the weights of every candidate, the stitched history (all but `time/ system/ chain/`) and the '
         "stored rollouts equal those of one uninterrupted chain to the last bit, on a CPU.",
         "",
@@ -87,7 +87,7 @@ def report(rows: list[tuple[str, ...]], chain: Path) -> str:
         "",
         f"After a kill at most {drilling.repeated(chain)} steps were made again (a state every {EVERY}); from the "
         f"supervisor's start to the first step it took {statistics.median(seconds):.0f} s (median of {len(seconds)} "
-        f"links, longest {max(seconds):.0f} s).",
+        f"links, longest {max(seconds):.0f} s: the drill freezes a link again and again while it waits for a phase).",
     ]
     return "\n".join(lines) + "\n"
 

@@ -17,7 +17,7 @@ import psutil
 from ablation.training.links import AUTOMATIC
 
 sys.path.insert(0, str(drilling.ROOT))
-LONG = 40  # steps, for a chain that must not be over before its job
+LONG = 120  # steps, for a chain that must not be over before its job
 START_S = 900.0  # for a link to make its first step, on a busy machine
 CGROUP = Path("/sys/fs/cgroup/memory")
 RAISING = """
@@ -149,6 +149,7 @@ def reward_raises(drill: Drill) -> str:
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(RAISING)
     path = f"{folder}{os.pathsep}{drilling.ROOT}"
+    drill.typed.append("chain.resume_every=4")  # the third step raises: nothing is saved before
     for automatic in ({}, {AUTOMATIC: "1"}, {AUTOMATIC: "1"}):
         drill.start(PYTHONPATH=path, **automatic).wait()
     record = json.loads((drill.chain / "chain.json").read_text())
@@ -280,6 +281,8 @@ def bad_state(drill: Drill) -> str:
 
 def two_processes(drill: Drill) -> str:
     """two processes on one chain: any."""
+    drill.steps = LONG  # so that the first is not over before the second begins
+    drill.typed.append(f"chain.steps={LONG}")
     first = drill.start()
     drill.until_step(first, 1)
     second = drill.start()

@@ -170,7 +170,7 @@ def removed_long_ago(made: Made, c: random.Random) -> Task:
 
 
 def table_package(made: Made, c: random.Random) -> Task:
-    return further(made, "def test_series():\n    assert pd.Series([CALL]).iloc[0] == VALUE", "import pandas as pd\n\n")
+    return further(made, "def test_series():\n    assert pl.Series([CALL])[0] == VALUE", "import polars as pl\n\n")
 
 
 # gold_in_instruction
