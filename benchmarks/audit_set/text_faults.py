@@ -148,7 +148,10 @@ def table_of_values(task: Task, chance: random.Random) -> Task:
 
 
 def values_alone(task: Task, chance: random.Random) -> Task:
-    values = [value for _, _, value in _ASSERTION.findall(task.tests)]
+    values = [
+        call.rpartition(" - ")[2].rstrip(")") if sign == "<" else value  # abs(f(x) - value) < tolerance
+        for call, sign, value in _ASSERTION.findall(task.tests)
+    ]
     return replace(task, prompt=f"{_prose(task)}\nThe expected outputs are, in order: {', '.join(values)}.\n")
 
 

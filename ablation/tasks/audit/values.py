@@ -12,7 +12,8 @@ from ablation.tasks.task import Task
 SHARE = 0.8  # of what the tests claim
 MIN_CLAIMS = 3  # fewer are examples
 MIN_PAIR = 6  # tokens of arguments and answer, above which others may stand between them
-MIN_CHARACTERS = 8  # of the answers, where they stand alone in a row
+MIN_CHARACTERS = 8  # of the answers, where they stand alone in a row,
+MIN_ANSWERS = 6  # or so many of them with nothing but commas between
 _GAP = r"(?:\S+ ){0,%d}?"  # tokens between an argument and the next, or the answer
 _EQUALITIES = ("assertEqual", "assertEquals", "assertIs", "assertListEqual", "assertDictEqual", "assertAlmostEqual")
 
@@ -41,7 +42,8 @@ def values_given(task: Task) -> str:
     if given >= SHARE * len(made):
         return f"{given} of the {len(made)} answers that the tests expect stand in the instruction"
     values = [claim.value for claim in made]
-    if len("".join(values)) >= MIN_CHARACTERS and len(set(values)) >= MIN_CLAIMS and _follow(values, 2, said):
+    gap = 2 if len("".join(values)) >= MIN_CHARACTERS else 1 if len(values) >= MIN_ANSWERS else None
+    if gap is not None and len(set(values)) >= MIN_CLAIMS and _follow(values, gap, said):
         return f"the {len(made)} answers that the tests expect stand in the instruction in a row"
     return ""
 

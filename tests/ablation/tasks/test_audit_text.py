@@ -235,3 +235,13 @@ def test_an_import_whose_failure_is_raised_again_is_needed():
 def test_tests_that_ask_for_docstrings_are_not_supported():
     tests = f"import doctest\nimport solution\n{TESTS}\ndef test_doc():\n    doctest.testmod(solution)\n"
     assert "unsupported" in [finding.kind for finding in text_findings(clamp(tests=tests))]
+
+
+@pytest.mark.parametrize(
+    ("digits", "gold"), [("0, 1, 0, 2, 2, 0", True), ("0, 1, 0 and also 2, 2, 0", False), ("0, 1, 0, 2, 2", False)]
+)
+def test_answers_of_one_digit_are_gold_where_six_of_them_stand_side_by_side(digits, gold):
+    answers = [0, 1, 0, 2, 2, 0][: digits.count(",") + 1 + ("and" in digits)]
+    tests = "".join(f"def test_{n}():\n    assert count({n}) == {value}\n" for n, value in enumerate(answers))
+    task = Task("count", f"Write count(n).\n\n{digits}.\n", "count", tests, "def count(n):\n    return n % 3\n")
+    assert bool(values_given(task)) == gold
