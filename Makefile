@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 STUDY ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint report notebooks dashboard bench clean
+.PHONY: help setup demo test test-long lint report notebooks dashboard bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,8 +24,11 @@ demo: setup  ## two rewards x three seeds trained, evaluated and reported; a sec
 	@$(BIN)/python -m ablation.evaluate runs/$(STUDY)
 	@$(BIN)/python -m analysis.report runs/$(STUDY)
 
-test: lint  ## lint, types and all tests that this machine can run
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup -q
+test: lint  ## lint, types and the tests that this machine can run, without the long ones
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup -q -m "not long"
+
+test-long: setup  ## the long tests: chains as jobs of a real Slurm, chains of several ranks
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m long
 
 lint: setup
 	@$(BIN)/ruff check .

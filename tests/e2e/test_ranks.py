@@ -16,7 +16,7 @@ from tests.e2e.conftest import TINY, Trained
 from tests.e2e.test_interruptions import assert_equal_chains
 from tests.e2e.test_spine import rollouts, rows
 
-pytestmark = [pytest.mark.training, pytest.mark.xdist_group("training")]
+pytestmark = [pytest.mark.training, pytest.mark.long, pytest.mark.xdist_group("training")]
 
 TWO = ("ablation.run", "reward=shaped", *TINY, "grpo.train_batch_size=32", "cluster.ranks=2")
 

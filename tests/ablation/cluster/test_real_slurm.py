@@ -19,7 +19,7 @@ from tests.e2e.commands import logged_steps, process_of_rank
 from tests.e2e.test_interruptions import deterministic_history
 from tests.e2e.test_spine import weights
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = [pytest.mark.slurm, pytest.mark.long, pytest.mark.xdist_group("slurm")]
 
 PATIENCE_S = 400  # a busy machine takes a minute for a start
 STEPS = 26  # more than a job of one minute makes after those that are cut before it
