@@ -68,7 +68,7 @@ def train_link(
             closing = stack.enter_context(_Closing(tracker))
             _refuse_holes(chain_dir, tracker, first_step)
             log = Log(tracker, RolloutWriter(chain_dir / "rollouts", first_step))
-        stopping = Stopping(orders.job, Stopwatch(earlier), ranks)
+        stopping = Stopping(orders.job, Stopwatch(earlier), ranks.first_said)
         trainer = _assemble(config, chain_dir, resume_dir, pool, log, stopping, ranks, guard)
         stopping.watch.started(time.monotonic() - orders.job.began_s)
         stopping.listen()

@@ -1,10 +1,10 @@
 """Whether a link ends before its next step, and why: a signal asked for it, or the step would not fit into the job."""
 
 import signal
+from collections.abc import Callable
 
 from ablation.training.job_time import JobTime
 from ablation.training.pace import Stopwatch
-from ablation.training.ranks import Ranks
 
 # Slurm and submitit warn with SIGUSR1 or SIGUSR2 before the wall time, and preempt with SIGTERM.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
@@ -13,10 +13,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 class Stopping:
     """Asked by the recorder after every step, on every rank at the same moments: the ranks end together."""
 
-    def __init__(self, job: JobTime, watch: Stopwatch, ranks: Ranks = Ranks()) -> None:  # noqa: B008  # frozen
+    def __init__(self, job: JobTime, watch: Stopwatch, agreed: Callable[[str], str] = str) -> None:
+        """``agreed``: returns to all ranks one of the reasons that they call it with, empty when none has any."""
         self.job = job
         self.watch = watch
-        self._ranks = ranks
+        self._agreed = agreed
         self.said = ""  # why the link ended early; empty while it goes on
         self._signal = ""
 
@@ -29,7 +30,7 @@ class Stopping:
         """Returns why the link must not begin another step, in words and the same on every rank; empty when it may."""
         if not self.said:
             asked = f"told to stop ({self._signal})" if self._signal else ""
-            self.said = self._ranks.first_said(asked or self.watch.shortfall(self.job.left_s()))
+            self.said = self._agreed(asked or self.watch.shortfall(self.job.left_s()))
         return self.said
 
     def too_short(self) -> str:
