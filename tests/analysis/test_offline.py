@@ -16,6 +16,7 @@ from analysis.sources import open_source
 from analysis.sources.naming import load
 from analysis.sources.wandb_log import BLOCK
 
+pytestmark = pytest.mark.xdist_group("offline")  # one worker: the fixtures are made once
 LONG = 300  # steps of the run that spans several blocks
 
 

@@ -20,6 +20,7 @@ from analysis.publishing.facts import _origin
 from analysis.publishing.said import say
 from analysis.publishing.values import Values
 
+pytestmark = pytest.mark.xdist_group("publish")  # one worker: the fixtures are made once
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 

@@ -20,6 +20,7 @@ from analysis.sources.wandb_job import read_job
 from analysis.sync.__main__ import main
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.xdist_group("sync")  # one worker: the fixtures are made once
 KEY = "k" * 8 + "0123456789abcdef" * 2
 PATIENCE = {
     f"WANDB_X_{part}_RETRY_{limit}": "1"

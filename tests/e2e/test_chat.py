@@ -16,7 +16,7 @@ from tests.conftest import command
 from tests.e2e.conftest import TINY, Trained
 from tests.e2e.test_spine import rollouts, rows
 
-pytestmark = pytest.mark.xdist_group("training")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("training")]
 # Its last turn begins with the code that the request holds, so that the tiny model, which only knows how to go on,
 # has something to say.
 TEMPLATE = (

@@ -34,7 +34,13 @@ def assert_equal_chains(one: Path, other: Path) -> None:
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGUSR2], ids=["killed", "warned of the wall time"])
+@pytest.mark.parametrize(
+    "signal_number",
+    [
+        pytest.param(signal.SIGKILL, id="killed"),
+        pytest.param(signal.SIGUSR2, id="warned of the wall time", marks=pytest.mark.long),
+    ],
+)
 def test_an_interrupted_chain_equals_an_uninterrupted_one(study: Trained, tmp_path: Path, signal_number: int):
     cwd = with_base(study, tmp_path)
     chain = cwd / "runs" / "again" / "shaped-s0"
@@ -53,6 +59,7 @@ def test_an_interrupted_chain_equals_an_uninterrupted_one(study: Trained, tmp_pa
     assert_equal_chains(chain, study.folder / "shaped-s0")
 
 
+@pytest.mark.long
 @pytest.mark.training
 def test_a_job_that_is_too_short_says_so_and_after_two_of_them_no_link_follows_by_itself(
     study: Trained, tmp_path: Path
@@ -70,6 +77,7 @@ def test_a_job_that_is_too_short_says_so_and_after_two_of_them_no_link_follows_b
     assert len(json.loads(record.read_text())["links"]) == 2
 
 
+@pytest.mark.long
 @pytest.mark.training
 def test_a_higher_number_of_steps_extends_a_finished_chain(study: Trained, tmp_path: Path):
     cwd = with_base(study, tmp_path)

@@ -125,6 +125,7 @@ def test_evaluation_and_report(study: Trained, chromium: str):
     assert all(width > 300 and height > 100 and paths > 10 for width, height, paths in figures)
 
 
+@pytest.mark.long
 @pytest.mark.training
 def test_a_broken_candidate_is_named_and_the_others_are_evaluated(study: Trained, tmp_path: Path):
     copy = tmp_path / "runs" / "spine"

@@ -13,11 +13,11 @@ from tests.conftest import command
 from tests.e2e.commands import logged_steps, start, wait_until, with_base
 from tests.e2e.conftest import TINY, Trained
 
-pytestmark = pytest.mark.xdist_group("sweeps")
+pytestmark = pytest.mark.xdist_group("training")
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("side_by_side", [1, 2])
+@pytest.mark.parametrize("side_by_side", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_ctrl_c_on_a_sweep_saves_every_running_chain_and_starts_no_other(
     study: Trained, tmp_path: Path, side_by_side: int
 ):
@@ -50,6 +50,7 @@ def test_one_failed_chain_neither_stops_nor_hides_the_others(study: Trained, tmp
     assert any(line.startswith("shaped-s0 failed: ") and "checkpoints" in line for line in lines)
 
 
+@pytest.mark.long
 @pytest.mark.training
 def test_training_dies_with_its_supervisor(study: Trained, tmp_path: Path):
     cwd = with_base(study, tmp_path)
@@ -65,6 +66,7 @@ def test_training_dies_with_its_supervisor(study: Trained, tmp_path: Path):
     assert [child for child in alive if "wandb" not in " ".join(child.cmdline())] == []
 
 
+@pytest.mark.long
 @pytest.mark.training
 def test_a_link_that_is_killed_is_reported_with_the_signal(study: Trained, tmp_path: Path):
     cwd = with_base(study, tmp_path)

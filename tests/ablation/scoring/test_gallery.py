@@ -1,7 +1,7 @@
 """No attack of the gallery earns what no stub earns, makes itself unscored, overstays, or leaves anything behind.
 
-Each attack meets three of its tasks in the strongest tier, and every sixth meets one in each weaker tier.
-With ABLATION_GALLERY=whole each meets all of its tasks in every tier.
+Each attack meets one of its tasks in the strongest tier, and every sixth meets one in each weaker tier; the long
+tests have it meet two more in the strongest. With ABLATION_GALLERY=whole each meets all of its tasks in every tier.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gallery_attacks import Attack, read_gallery
@@ -37,17 +38,21 @@ for root, folders, names in os.walk("."):
 """
 
 
-def meetings() -> Iterator[tuple[Tier, Attack, Sequence[str]]]:
-    """Which attack meets which tasks in which tier."""
+def meetings() -> Iterator[Any]:
+    """Which attack meets which tasks in which tier, as parameters of a test."""
     for tier in TIERS:
-        wanted, every = (3, 1) if tier == TIERS[0] else (1, 6)
+        one_worker = pytest.mark.xdist_group(f"gallery-{tier.name}")
         for number, attack in enumerate(ATTACKS):
             tasks = [name for name in attack.tasks if runs(name, tier)]
+            first = number % max(1, len(tasks))  # other tasks for other attacks
+            tasks = tasks[first:] + tasks[:first]
+            name = f"{tier.name}-{attack.name}"
             if WHOLE:
-                yield tier, attack, tasks
-            elif number % every == 0 and tasks:
-                first = number % len(tasks)  # other tasks for other attacks
-                yield tier, attack, [*tasks, *tasks][first : first + min(wanted, len(tasks))]
+                yield pytest.param(tier, attack, tasks, id=name, marks=one_worker)
+            elif tasks and (tier == TIERS[0] or number % 6 == 0):
+                yield pytest.param(tier, attack, tasks[:1], id=name, marks=one_worker)
+            if not WHOLE and tasks[1:] and tier == TIERS[0]:
+                yield pytest.param(tier, attack, tasks[1:3], id=f"{name}-more", marks=[one_worker, pytest.mark.long])
 
 
 def runs(name: str, tier: Tier) -> bool:
@@ -55,14 +60,30 @@ def runs(name: str, tier: Tier) -> bool:
     return tier.landlock or name != "table"
 
 
-@pytest.fixture(scope="module", params=TIERS, ids=lambda tier: tier.name)
-def pool(request: pytest.FixtureRequest) -> Iterator[ScoringPool]:
-    """One for all attacks in a tier: what one of them does to it, the others feel."""
-    require(request.param)
-    with ScoringPool(sandbox=request.param.name) as pool:
-        for name in [name for name in TARGETS if runs(name, request.param)]:
-            assert score(pool, TARGETS[name], honest(TARGETS[name])).solved, f"the reference of {name} fails"
-        yield pool
+class Pools:
+    """A pool for each tier, and one for all attacks in it: what one of them does to it, the others feel."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, ScoringPool] = {}
+
+    def of(self, tier: Tier) -> ScoringPool:
+        require(tier)
+        if tier.name not in self._open:
+            pool = self._open[tier.name] = ScoringPool(sandbox=tier.name)
+            for name in [name for name in TARGETS if runs(name, tier)]:
+                assert score(pool, TARGETS[name], honest(TARGETS[name])).solved, f"the reference of {name} fails"
+        return self._open[tier.name]
+
+    def close(self, tier: Tier | None = None) -> None:
+        for name in [tier.name] if tier else [*self._open]:
+            self._open.pop(name).close()
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[Pools]:
+    pools = Pools()
+    yield pools
+    pools.close()
 
 
 def score(pool: ScoringPool, target: Target, text: str) -> Verdict:
@@ -104,22 +125,28 @@ def assert_nothing_is_left(pool: ScoringPool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pool", "name"), [(tier, name) for tier in TIERS for name in TARGETS if runs(name, tier)], indirect=["pool"]
+    ("tier", "name"),
+    [
+        pytest.param(tier, name, id=f"{tier.name}-{name}", marks=pytest.mark.xdist_group(f"gallery-{tier.name}"))
+        for tier in TIERS
+        for name in TARGETS
+        if runs(name, tier)
+    ],
 )
-def test_a_stub_solves_no_task(pool, name):
+def test_a_stub_solves_no_task(pools: Pools, tier: Tier, name: str):
+    pool = pools.of(tier)
     total = len(score(pool, TARGETS[name], honest(TARGETS[name])).tests)
     assert max(map(len, earned_by_stubs(pool, name).values())) < total
 
 
-@pytest.mark.parametrize(
-    ("pool", "attack", "tasks"),
-    [pytest.param(tier, attack, tasks, id=f"{tier.name}-{attack.name}") for tier, attack, tasks in meetings()],
-    indirect=["pool"],
-)
-def test_an_attack_earns_what_a_stub_earns_and_leaves_nothing(pool, attack: Attack, tasks: Sequence[str]):
+@pytest.mark.parametrize(("tier", "attack", "tasks"), [*meetings()])
+def test_an_attack_earns_what_a_stub_earns_and_leaves_nothing(
+    pools: Pools, tier: Tier, attack: Attack, tasks: Sequence[str]
+):
+    pool = pools.of(tier)
     faults = [f"{name}: {fault}" for name in tasks for fault in faults_of(pool, attack, TARGETS[name])]
     if faults:
-        pool.close()  # so that it does not fail the tests of other attacks
+        pools.close(tier)  # so that it does not fail the tests of other attacks
     assert not faults, f"{attack.tries}: {'; '.join(faults)}"
     assert_nothing_is_left(pool)
 

@@ -19,6 +19,7 @@ from benchmarks.audit_set.good import good_task
 from benchmarks.audit_set.problems import KINDS
 from benchmarks.audit_set.words import Words
 
+pytestmark = pytest.mark.xdist_group("audit")  # one worker: the fixtures are made once
 RIGHT = "return max(low, min(high, value))"
 SELDOM = f"import random\ndef clamp(value, low, high):\n    {RIGHT} if random.random() < {{}} else 0\n"
 PLANTED = {
