@@ -37,6 +37,7 @@ def test_ctrl_c_on_a_sweep_saves_every_running_chain_and_starts_no_other(
 
 
 @pytest.mark.training
+@pytest.mark.long
 def test_one_failed_chain_neither_stops_nor_hides_the_others(study: Trained, tmp_path: Path):
     cwd = with_base(study, tmp_path)
     blocked = cwd / "runs" / "mixed" / "shaped-s0"
