@@ -13,8 +13,10 @@ import pytest
 from tests.slurm_cluster import SlurmCluster, missing, running_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
-# Enough pre-training for completions that pass a test now and then, in seconds.
+# Enough pre-training for completions that pass a test now and then, in seconds; by one thread, as others wait for
+# each other where more processes run than there are cores.
 SMALL = (
+    "model.pretraining.threads=1",
     "model.pretraining.steps=120",
     "model.pretraining.warmup_steps=20",
     "model.pretraining.noise=0.1",
