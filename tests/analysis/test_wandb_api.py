@@ -56,11 +56,83 @@ def test_every_row_is_read_however_long_the_run_is(server: wandb_server.Server) 
     assert len(study.history.frame) == 1699
 
 
-def test_a_run_that_grew_is_read_anew(server: wandb_server.Server) -> None:
-    run = stored(server, "grows", 40, group="a", exported=True)
+def asked(server: wandb_server.Server) -> list[tuple[int, int]]:
+    """The ranges of steps that were asked for since the last time."""
+    ranges = [(v["minStep"], v["maxStep"]) for name, v in server.calls if name == "HistoryPage"]
+    server.calls.clear()
+    return ranges
+
+
+def test_what_has_not_changed_is_not_asked_for_again(server: wandb_server.Server) -> None:
+    run = stored(server, "done", 40, group="a", state="finished")
+    run.rows[3] |= {"train/reward": "NaN", "text": "words"}
+    first = open_source("wandb:lab/grpo").history
+    assert asked(server) == [(0, 40)]
+    second = open_source("wandb:lab/grpo").history
+    assert asked(server) == []
+    assert second.frame.equals(first.frame)
+    assert second.problems == first.problems
+    assert any("1 keys hold no numbers" in problem for problem in second.problems)
+
+
+def test_of_a_running_run_that_grew_the_new_rows_are_asked_for(server: wandb_server.Server) -> None:
+    run = stored(server, "grows", 40, group="a")
+    open_source("wandb:lab/grpo")
+    asked(server)
+    run.rows |= {i: {"_step": i, "train/global_step": i, "train/reward": 0.5} for i in range(40, 80)}
+    run.state = "finished"
+    grown = open_source("wandb:lab/grpo").history.frame
+    assert asked(server) == [(39, 80)]
+    assert series(grown, "a", 0, "train/reward") == {i: i / 8 if i < 40 else 0.5 for i in range(80)}
+    assert open_source("wandb:lab/grpo").history.frame.equals(grown)
+    assert asked(server) == []
+
+
+@pytest.mark.parametrize("change", ["resumed", "synced again", "made anew", "rewound", "shrunk"])
+def test_a_run_that_changed_in_another_way_is_read_whole(server: wandb_server.Server, change: str) -> None:
+    run = stored(server, "r", 40, group="a", state="running" if change in ("rewound", "shrunk") else "finished")
+    open_source("wandb:lab/grpo")
+    asked(server)
+    run.beats += 1
+    other = range(5, 40 if change == "rewound" else 20)
+    for step in other:
+        run.rows[step]["train/reward"] = -1.0
+    if change == "made anew":
+        run.order += 1  # and so created later
+    if change == "resumed":
+        run.rows |= {i: {"_step": i, "train/global_step": i, "train/reward": i / 8} for i in range(40, 50)}
+    if change == "shrunk":
+        del run.rows[39]
+    values = series(open_source("wandb:lab/grpo").history.frame, "a", 0, "train/reward")
+    assert values == {step: -1.0 if step in other else step / 8 for step in run.rows}
+    assert asked(server)[-1] == (0, len(run.rows))
+
+
+def test_a_run_that_the_server_exports_and_that_grew_is_read_whole(server: wandb_server.Server) -> None:
+    run = stored(server, "grows", 40, group="a", exported=True, state="finished")
     assert len(open_source("wandb:lab/grpo").history.frame) == 40
     run.rows |= {i: {"_step": i, "train/global_step": i, "train/reward": 0.0} for i in range(40, 80)}
     assert len(open_source("wandb:lab/grpo").history.frame) == 80
+
+
+def test_a_damaged_file_of_kept_rows_costs_nothing_but_time(server: wandb_server.Server, tmp_path: Path) -> None:
+    stored(server, "r", 40, group="a", state="finished")
+    first = open_source("wandb:lab/grpo").history.frame
+    [kept] = (tmp_path / "cache").rglob("r.parquet")
+    kept.write_bytes(kept.read_bytes()[:-100])
+    assert open_source("wandb:lab/grpo").history.frame.equals(first)
+    asked(server)
+    assert open_source("wandb:lab/grpo").history.frame.equals(first)
+    assert asked(server) == []
+
+
+def test_rows_that_cannot_be_kept_are_read_and_that_is_told(server: wandb_server.Server, tmp_path: Path) -> None:
+    stored(server, "r", 3, group="a")
+    (tmp_path / "cache").mkdir(exist_ok=True)
+    (tmp_path / "cache" / "ablation").write_text("a file where a folder must be")
+    study = open_source("wandb:lab/grpo")
+    assert len(study.history.frame) == 3
+    assert any("cannot be kept for the next time" in problem for problem in study.history.problems)
 
 
 def test_configs_come_with_the_list_and_not_by_a_query_for_each_run(server: wandb_server.Server) -> None:

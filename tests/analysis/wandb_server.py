@@ -40,6 +40,7 @@ class Stored:
     state: str = "running"
     summary: str = "{}"
     rows: dict[int, Answer] = field(default_factory=dict)
+    beats: int = 0  # signs of life
     exported: bool = False  # whether its history is offered as a parquet file, as servers do with finished runs
 
     @property
@@ -88,6 +89,7 @@ class Server:
 
     def stream(self, entity: str, project: str, name: str, body: Answer) -> Answer:
         run = self.runs[entity, project, name]
+        run.beats += 1
         history = (body.get("files") or {}).get("wandb-history.jsonl")
         if history:
             rows = [json.loads(line) for line in history["content"]]
@@ -205,7 +207,8 @@ def _full(run: Stored) -> Answer:
     created = f"2026-01-01T00:00:{run.order:02d}Z"
     people = {"user": {"name": "u", "username": "u"}, "notes": None, "readOnly": False, "commit": None}
     about = {"tags": run.tags, "state": run.state, "group": run.group, "jobType": run.job_type, "projectId": "1"}
-    times = {"createdAt": created, "heartbeatAt": created, "stopped": False}
+    heartbeat = f"2026-01-02T{run.beats // 3600:02d}:{run.beats // 60 % 60:02d}:{run.beats % 60:02d}Z"
+    times = {"createdAt": created, "heartbeatAt": heartbeat, "stopped": False}
     data = {"systemMetrics": "{}", "summaryMetrics": run.summary, "historyKeys": _keys(run)}
     return _bucket(run) | about | people | times | data
 
