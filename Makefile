@@ -27,7 +27,7 @@ demo: setup  ## two rewards x three seeds trained, evaluated and reported; a sec
 test: lint  ## lint, types and the tests that this machine can run, without the long ones
 	@$(BIN)/python -m pytest -n 3 --dist loadgroup -q -m "not long"
 
-test-long: setup  ## the long tests: chains as jobs of a real Slurm, chains of several ranks
+test-long: setup  ## the long tests: a real Slurm, several ranks, more chains and attacks
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m long
 
 lint: setup

@@ -4,16 +4,14 @@ import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analysis.errors import AnalysisError
 from analysis.sources.chain_folder import is_chain
 from analysis.sources.naming import RECOGNISED, Naming
 from analysis.sources.study import Link, Study
+from analysis.sources.wandb_job import Job, read_job
 from analysis.sources.wandb_runs import Run, check_any, study_of
-
-if TYPE_CHECKING:
-    from analysis.sources.wandb_job import Job
 
 
 def recognises(source: str) -> bool:
@@ -27,8 +25,6 @@ def read(source: str, naming: Naming = RECOGNISED) -> Study:
     Raises:
         AnalysisError: no run in it could be read.
     """
-    from analysis.sources.wandb_job import read_job  # W&B takes a second to import, which other sources need not pay
-
     jobs: dict[str, list[Job]] = {}
     problems: list[str] = []
     for path in sorted(_files(Path(source))):
@@ -55,7 +51,7 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(root, name) for name in sorted(names) if name.endswith(".wandb"))
 
 
-def _run(jobs: Sequence["Job"], problems: list[str]) -> Run:
+def _run(jobs: Sequence[Job], problems: list[str]) -> Run:
     ordered = _without_copies(sorted(jobs, key=lambda job: (job.started, len(job.items))), problems)
     last = ordered[-1]
     config: dict[str, Any] = {}
@@ -77,7 +73,7 @@ def _run(jobs: Sequence["Job"], problems: list[str]) -> Run:
     )
 
 
-def _without_copies(jobs: Sequence["Job"], problems: list[str]) -> list["Job"]:
+def _without_copies(jobs: Sequence[Job], problems: list[str]) -> list[Job]:
     """Of files of one run with one start, which are copies of each other, the longest."""
     by_start = {job.started: job for job in jobs}
     if len(by_start) < len(jobs):
@@ -87,7 +83,7 @@ def _without_copies(jobs: Sequence["Job"], problems: list[str]) -> list["Job"]:
     return list(by_start.values())
 
 
-def _link(index: int, job: "Job") -> Link:
+def _link(index: int, job: Job) -> Link:
     start = datetime.fromtimestamp(job.started, UTC).isoformat()
     cause = None if job.exit_code is None else "finished" if job.exit_code == 0 else f"exit code {job.exit_code}"
     return Link(index, start, None, cause, None, None, {"wandb": job.run.telemetry.cli_version})

@@ -4,18 +4,17 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wandb.proto.wandb_internal_pb2 import ConfigRecord, HistoryRecord, RunRecord  # type: ignore[attr-defined]
-
 from analysis.errors import AnalysisError
 from analysis.history import number
 from analysis.sources.wandb_items import Item
 from analysis.sources.wandb_log import Damage, read_log
+from analysis.sources.wandb_messages import RunRecord
 
 
 class Job(NamedTuple):
     """One ``.wandb`` file: what one process logged."""
 
-    run: RunRecord
+    run: Any  # a RunRecord
     config: dict[str, Any]
     items: list[Item]
     exit_code: int | None  # None: it was killed, or it runs
@@ -60,7 +59,7 @@ def read_job(path: Path) -> Job:
     return Job(run, config, items, exit_code, problems)
 
 
-def _item(history: HistoryRecord, odd: set[str]) -> Item:
+def _item(history: Any, odd: set[str]) -> Item:
     values: dict[str, float] = {}
     for entry in history.item:
         nested = entry.nested_key
@@ -69,12 +68,21 @@ def _item(history: HistoryRecord, odd: set[str]) -> Item:
         try:
             values[key] = float(text)  # which takes NaN and Infinity as the client writes them
         except ValueError:
-            value = number(_json(text))
+            value = number(_json(text) if text else _typed(entry))
             if value is None:
                 odd.add(key)
             else:
                 values[key] = value
     return values
+
+
+def _typed(entry: Any) -> Any:
+    """The value of an entry that has it in a field of its type, for which the format has room."""
+    kind = entry.WhichOneof("value")
+    if kind == "none":
+        return None
+    value = getattr(entry, kind) if kind else ""
+    return _json(value) if kind == "json" else value
 
 
 def _json(text: str) -> Any:
@@ -84,7 +92,7 @@ def _json(text: str) -> Any:
         return text
 
 
-def _configure(config: dict[str, Any], change: ConfigRecord) -> None:
+def _configure(config: dict[str, Any], change: Any) -> None:
     """Apply one record to a config, as the server would."""
     for entry in change.update:
         *above, last = entry.nested_key or (entry.key,)

@@ -9,12 +9,12 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from google.protobuf.message import DecodeError
-from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
 from analysis.errors import AnalysisError
+from analysis.sources import wandb_messages
 
 BLOCK = 32 * 1024  # bytes
 MAGIC = struct.pack("<4sHB", b":W&B", 0xBEE1, 0)
@@ -47,8 +47,11 @@ class _Payload(NamedTuple):
     data: bytes
 
 
-def read_log(path: Path) -> Iterator[Record | Damage]:
+def read_log(path: Path, message: Any = wandb_messages.Record) -> Iterator[Any]:
     """The records of a log in their order, with a `Damage` where some could not be read.
+
+    ``message`` is their class: the few fields that an analysis reads, or ``wandb.proto.wandb_internal_pb2.Record``
+    for all of them.
 
     Raises:
         AnalysisError: the file is no W&B log.
@@ -59,7 +62,7 @@ def read_log(path: Path) -> Iterator[Record | Damage]:
     for found in _payloads(path):
         if isinstance(found, _Payload):
             try:
-                record = Record.FromString(found.data)
+                record = message.FromString(found.data)
             except DecodeError:
                 found = Damage(found.offset, len(found.data), None, False)
             else:

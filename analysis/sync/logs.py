@@ -7,15 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
-
-from wandb.proto.wandb_internal_pb2 import HistoryRecord, RunRecord  # type: ignore[attr-defined]
+from typing import Any, NamedTuple
 
 from ablation import metrics
 from analysis.errors import AnalysisError
 from analysis.sources.presets import OURS, PRESETS
 from analysis.sources.wandb_items import CALL, Item
 from analysis.sources.wandb_log import Damage, read_log
+from analysis.sources.wandb_messages import RunRecord
 
 LEASE = ".lease"  # in a chain's folder: touched every few seconds by whoever trains it
 QUIET_S = 120.0  # since the last sign of life, from which on a log without an end counts as one of a killed process
@@ -36,7 +35,7 @@ class Log:
     """One ``.wandb`` file as it was when it was looked through: what one process (a link) logged."""
 
     path: Path
-    run: RunRecord
+    run: Any  # a RunRecord
     size: int  # bytes
     sha256: str
     calls: list[Call] = field(default_factory=list)
@@ -93,7 +92,7 @@ def content_of(path: Path) -> tuple[int, str]:
         return file.tell(), digest
 
 
-def call_of(record: int, history: HistoryRecord) -> Call:
+def call_of(record: int, history: Any) -> Call:
     """What places one row, and what it is known by."""
     item: dict[str, float] = {}
     stamp = None

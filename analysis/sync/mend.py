@@ -52,7 +52,7 @@ def write_log(file: BinaryIO, records: Iterable[Record]) -> None:
 
 def _wanted(log: Log, rows: frozenset[int], sent: int, renumber: bool) -> Iterable[Record]:
     count = 0
-    for record in read_log(log.path):
+    for record in read_log(log.path, Record):
         if isinstance(record, Damage) or record.num > log.last_record:
             continue
         kind = record.WhichOneof("record_type")

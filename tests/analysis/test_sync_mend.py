@@ -24,13 +24,13 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def records(path: Path) -> list[Record]:
-    return [record for record in read_log(path) if not isinstance(record, Damage)]
+    return [record for record in read_log(path, Record) if not isinstance(record, Damage)]
 
 
 def copied(path: Path, folder: Path, rows: set[int] | None = None, **options: int) -> list[Record | Damage]:
     log = look_through(path)
     chosen = {call.record for call in log.calls} if rows is None else rows
-    return list(read_log(write_copy(log, folder, chosen, **{"sent": 0, "renumber": False} | options)))
+    return list(read_log(write_copy(log, folder, chosen, **{"sent": 0, "renumber": False} | options), Record))
 
 
 def test_a_whole_log_is_copied_record_by_record(log: Path, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import struct
 import subprocess
@@ -7,11 +8,16 @@ import zlib
 from pathlib import Path
 
 import pytest
+from google.protobuf import timestamp_pb2
+from wandb.proto import wandb_internal_pb2, wandb_telemetry_pb2
 from wandb.proto.wandb_internal_pb2 import Record
 from wandb_client import log_runs, logs
 
 from analysis.errors import AnalysisError
+from analysis.sources import wandb_messages
+from analysis.sources.wandb_job import read_job
 from analysis.sources.wandb_log import BLOCK, MAGIC, Damage, read_log
+from analysis.sync.mend import write_log
 
 STEPS = 120
 
@@ -27,11 +33,11 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def records(path: Path) -> list[Record]:
-    return [item for item in read_log(path) if not isinstance(item, Damage)]
+    return [item for item in read_log(path, Record) if not isinstance(item, Damage)]
 
 
 def damages(path: Path) -> list[Damage]:
-    return [item for item in read_log(path) if isinstance(item, Damage)]
+    return [item for item in read_log(path, Record) if isinstance(item, Damage)]
 
 
 def steps(path: Path) -> list[int]:
@@ -141,7 +147,7 @@ def test_what_is_appended_while_a_log_is_read_is_left_for_the_next_reading(log: 
     content, path = log.read_bytes(), tmp_path / "run-long.wandb"
     path.write_bytes(content[: 3 * BLOCK + BLOCK // 2])
     whole = len(records(path))
-    reading = read_log(path)
+    reading = read_log(path, Record)
     assert all(isinstance(next(reading), Record) for _ in range(whole))
     with path.open("ab") as file:
         file.write(content[3 * BLOCK + BLOCK // 2 :])
@@ -156,3 +162,33 @@ def _chunk(body: bytes) -> bytes:
 def _whole(content: bytes, offset: int) -> bool:
     checksum, size, _ = struct.unpack_from("<IHB", content, offset)
     return zlib.crc32(content[offset + 6 : offset + 7 + size]) == checksum
+
+
+def test_the_fields_that_are_read_have_the_numbers_and_types_of_the_client() -> None:
+    for name, fields in wandb_messages.MESSAGES.items():
+        module = {"Timestamp": timestamp_pb2, "TelemetryRecord": wandb_telemetry_pb2}.get(name, wandb_internal_pb2)
+        theirs = getattr(module, name).DESCRIPTOR
+        ours = wandb_messages.CLASSES[name].DESCRIPTOR
+        assert [field.number for field in ours.fields] == sorted(fields)
+        for field in ours.fields:
+            known = theirs.fields_by_number[field.number]
+            assert (field.name, field.is_repeated) == (known.name, known.is_repeated)
+            # An enum is an int32 on disk.
+            assert field.type == known.type or (field.name, known.type) == ("none", known.TYPE_ENUM)
+            assert (field.containing_oneof and field.containing_oneof.name) == (
+                known.containing_oneof and known.containing_oneof.name
+            )
+
+
+def test_values_in_fields_of_their_type_are_read_as_those_in_json(tmp_path: Path) -> None:
+    run = Record(num=1, run=wandb_internal_pb2.RunRecord(run_id="typed"))
+    row = Record(num=2)
+    for key, value in {"integer": -3, "number": 0.5, "boolean": True, "json": "[1]", "text": "NaN", "none": 0}.items():
+        row.history.item.add(nested_key=["deep", key], **{key: value})
+    with (tmp_path / "run-typed.wandb").open("wb") as file:
+        write_log(file, [run, row])
+    job = read_job(tmp_path / "run-typed.wandb")
+    assert math.isnan(job.items[0].pop("deep.none"))  # as null is in JSON
+    assert math.isnan(job.items[0].pop("deep.text"))
+    assert job.items == [{"deep.integer": -3.0, "deep.number": 0.5, "deep.boolean": 1.0}]
+    assert "1 keys hold no numbers and were left out (deep.json)" in job.problems[0]
