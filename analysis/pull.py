@@ -9,9 +9,8 @@ import pandas as pd
 
 from analysis.errors import AnalysisError
 from analysis.progress import begun
-from analysis.sources import open_sources
+from analysis.sources import newest_study, open_sources
 from analysis.sources.naming import RECOGNISED, load
-from analysis.sources.run_folder import newest_study
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,9 +13,8 @@ from analysis.findings import Findings, find
 from analysis.plots import draw
 from analysis.progress import begun
 from analysis.render import markdown, page
-from analysis.sources import open_sources
+from analysis.sources import newest_study, open_sources
 from analysis.sources.naming import RECOGNISED, load
-from analysis.sources.run_folder import newest_study
 
 
 def main(argv: Sequence[str] | None = None) -> int:

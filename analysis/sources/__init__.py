@@ -6,10 +6,11 @@ from typing import cast
 from analysis.errors import AnalysisError
 from analysis.sources import offline, run_folder, wandb_api
 from analysis.sources.naming import RECOGNISED, Naming
+from analysis.sources.run_folder import newest_study
 from analysis.sources.several import combine_studies
 from analysis.sources.study import Chain, History, Link, Reader, Study
 
-__all__ = ["READERS", "Chain", "History", "Link", "Reader", "Study", "open_source", "open_sources"]
+__all__ = ["READERS", "Chain", "History", "Link", "Reader", "Study", "newest_study", "open_source", "open_sources"]
 
 # In the order in which they are asked; a new kind of source is one module and one entry.
 READERS: Sequence[Reader] = tuple(cast(Reader, kind) for kind in (wandb_api, run_folder, offline))

@@ -68,12 +68,15 @@ def _studies(root: Path) -> list[Path]:
     return [folder for folder in folders if recognises(str(folder))]
 
 
-def newest_study(runs_dir: str = "runs") -> str:
-    """The study folder under ``runs_dir`` whose chains were written to last; ties go to the last name.
+def newest_study(*runs_dirs: str) -> str:
+    """The study folder whose chains were written to last, under the first of ``runs_dirs`` (runs) that exists.
+
+    Ties go to the last name.
 
     Raises:
         AnalysisError: no folder there has a chain.
     """
+    runs_dir = next((name for name in runs_dirs if Path(name).is_dir()), (*runs_dirs, "runs")[0])
     root = Path(runs_dir)
     studies = _studies(root) if root.is_dir() else []
     if not studies:

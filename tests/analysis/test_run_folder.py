@@ -7,10 +7,9 @@ import study_folder as folder
 
 from analysis.errors import AnalysisError
 from analysis.history import series
-from analysis.sources import open_source, open_sources
+from analysis.sources import newest_study, open_source, open_sources
 from analysis.sources.held_out import load_test, load_validation
 from analysis.sources.rollouts import sample_rollouts
-from analysis.sources.run_folder import newest_study
 
 
 def short(value: float = 0.5, steps: int = 10, link: int = 0) -> list[dict[str, object]]:
@@ -211,3 +210,10 @@ def test_config_and_chain_json_that_disagree_are_told(tmp_path: Path) -> None:
     study = open_source(str(tmp_path))
     assert study.chains[0].seed == 4
     assert "chain.json says seed 4, config.yaml says 0" in study.history.problems[0]
+
+
+def test_of_several_folders_the_first_that_exists_counts(tmp_path: Path) -> None:
+    folder.write_study(tmp_path / "runs" / "demo")
+    assert newest_study(str(tmp_path / "absent"), str(tmp_path / "runs")) == (tmp_path / "runs" / "demo").as_posix()
+    with pytest.raises(AnalysisError, match="absent/ does not exist"):
+        newest_study(str(tmp_path / "absent"), str(tmp_path / "neither"))
