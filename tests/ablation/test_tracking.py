@@ -83,7 +83,7 @@ logging.basicConfig()
     return ended.stderr
 
 
-@pytest.mark.parametrize("end", ["SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize("end", ["SIGKILL", pytest.param("SIGSTOP", marks=pytest.mark.long)])
 @pytest.mark.parametrize("mode", ["offline", "online"])
 def test_a_wandb_process_that_is_dead_or_hangs_costs_no_row_and_raises_nothing(tmp_path, end, mode):
     with wandb_server.serving() as server:

@@ -194,7 +194,12 @@ def command(server: wandb_server.Server) -> Iterator[Any]:
 
 @pytest.mark.parametrize(
     ("operation", "occurrence", "whole_group"),
-    [("UpsertBucket", 1, True), ("file_stream", 3, True), ("file_stream", 5, False), ("HistoryPage", 1, True)],
+    [
+        ("file_stream", 3, True),
+        pytest.param("file_stream", 5, False, marks=pytest.mark.long),
+        pytest.param("UpsertBucket", 1, True, marks=pytest.mark.long),
+        pytest.param("HistoryPage", 1, True, marks=pytest.mark.long),
+    ],
 )
 def test_a_kill_at_any_moment_costs_no_row_and_doubles_none(
     server: wandb_server.Server, chain: Path, run_of: Any, command: Any, operation: str, occurrence: int,
