@@ -1,10 +1,9 @@
 """No attack of the gallery earns what no stub earns, makes itself unscored, overstays, or leaves anything behind.
 
-Each attack meets one of its tasks in the strongest tier, and every sixth meets one in each weaker tier; the long
-tests have it meet two more in the strongest. With ABLATION_GALLERY=whole each meets all of its tasks in every tier.
+Each attack meets one of its tasks in the strongest tier, and every sixth meets one in each weaker tier; in the long
+tests each meets all of its tasks in every tier.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,6 @@ OVERRUN_S = 3.0  # an evaluator that waits for ever; how exact deadlines are, be
 PATIENCE_S = 5.0
 DETAIL_CHARS = 1000  # that a candidate may send to the trainer
 ATTACKS = read_gallery()
-WHOLE = os.environ.get("ABLATION_GALLERY") == "whole"
 PREPARED: dict[str, set[str]] = {}  # by worker the tasks that it knows
 # An honest solution that refuses to work where an earlier candidate has left something.
 LOOKS_AROUND = """\
@@ -46,13 +44,12 @@ def meetings() -> Iterator[Any]:
             tasks = [name for name in attack.tasks if runs(name, tier)]
             first = number % max(1, len(tasks))  # other tasks for other attacks
             tasks = tasks[first:] + tasks[:first]
-            name = f"{tier.name}-{attack.name}"
-            if WHOLE:
-                yield pytest.param(tier, attack, tasks, id=name, marks=one_worker)
-            elif tasks and (tier == TIERS[0] or number % 6 == 0):
+            name, rest = f"{tier.name}-{attack.name}", tasks
+            if tasks and (tier == TIERS[0] or number % 6 == 0):
                 yield pytest.param(tier, attack, tasks[:1], id=name, marks=one_worker)
-            if not WHOLE and tasks[1:] and tier == TIERS[0]:
-                yield pytest.param(tier, attack, tasks[1:3], id=f"{name}-more", marks=[one_worker, pytest.mark.long])
+                rest = tasks[1:]
+            if rest:
+                yield pytest.param(tier, attack, rest, id=f"{name}-rest", marks=[one_worker, pytest.mark.long])
 
 
 def runs(name: str, tier: Tier) -> bool:
