@@ -104,5 +104,8 @@ def _save(path: Path, stamp: Stamp, pulled: Pulled) -> None:
     table = pa.table({key: pa.array([item.get(key) for item in pulled.items], pa.float64()) for key in keys})
     table = table.replace_schema_metadata({_ABOUT: json.dumps(about)})
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    pq.write_table(table, partial, compression="zstd")
-    partial.replace(path)
+    try:
+        pq.write_table(table, partial, compression="zstd")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)  # of a full disk
