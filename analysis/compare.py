@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis.coverage import BOOTSTRAP_OF_IQM, LEAST, T_OVER_SEEDS, least, measured
-from analysis.held_out import SCORES, pass_columns, task_means
+from analysis.held_out import SCORES, by_checkpoint, pass_columns, task_means
 from analysis.progress import Progress, uneven
 from analysis.statistics import (
     MIN_SEEDS,
@@ -107,13 +107,13 @@ def compare_arms(
         progress: how far every chain has trained; chains that are not named are not judged by it.
     """
     rows = scores[(scores["split"] == "test") & (scores["mode"] == "sampled") & scores["arm"].notna()]
-    by_chain = {(row["arm"], row["seed"], row["step"]): row for row in rows.to_dict("records")}
-    at = {key: (*key, step) for key, step in steps.items() if (*key, step) in by_chain}
+    evaluated = by_checkpoint(rows)
+    at = {key: (*key, step) for key, step in steps.items() if ("test", *key, step) in evaluated}
     tasks = {place: frozenset(of_task) for place, of_task in task_means(test, "solved").items()}
     obstacles = {(a, b): _obstacle(at, tasks, progress, a, b) for a, b in combinations(arms, 2)}
     result: list[Comparison] = []
     for metric in (*SCORES, *pass_columns(rows)):
-        values = {key: float(by_chain[place][metric]) for key, place in at.items()}
+        values = {key: float(evaluated["test", *place][metric]) for key, place in at.items()}
         result += compare_values(values, arms, metric, checkpoint, obstacles)
     return result
 

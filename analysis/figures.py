@@ -2,8 +2,12 @@
 
 import io
 import math
+import multiprocessing
+import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -103,6 +107,30 @@ def render(figure: Figure) -> Rendered:
     figure.set_dpi(DOTS_PER_INCH)
     FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
     return Rendered(svg.getvalue(), png.getvalue())
+
+
+Drawing = Callable[[], Figure]
+
+
+@contextmanager
+def rendering(named: Mapping[str, Drawing]) -> Iterator[Iterator[tuple[str, Rendered]]]:
+    """Every drawing's name and files, drawn while the caller does other work, where forked processes can do that."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    processes = min(_MOST_PROCESSES, len(named), cores)
+    if processes < 2:
+        yield ((name, render(drawing())) for name, drawing in named.items())
+        return
+    fork = multiprocessing.get_context("fork")  # so what drawings hold, which is large, is not copied
+    with ProcessPoolExecutor(processes, fork, _forked.update, (named,)) as pool:
+        yield zip(named, pool.map(_render_forked, named), strict=True)
+
+
+_MOST_PROCESSES = 8
+_forked: dict[str, Drawing] = {}  # filled in forked processes alone
+
+
+def _render_forked(name: str) -> Rendered:
+    return render(_forked[name]())
 
 
 def inline(document: bytes, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -67,11 +68,10 @@ def pass_at_ks(scored: pd.DataFrame, ks: Sequence[int]) -> dict[str, float]:
     return result
 
 
-def chosen(scores: pd.DataFrame, split: str, arm: str, seed: int, step: int, mode: str = "sampled") -> pd.Series | None:
-    """The row of one checkpoint in a `subject_scores` table; None when it was not evaluated."""
-    of_arm = (scores["arm"] == arm) & (scores["split"] == split) & (scores["mode"] == mode)
-    rows = scores[of_arm & (scores["seed"] == seed).fillna(False) & (scores["step"] == step).fillna(False)]
-    return rows.iloc[0] if len(rows) else None
+def by_checkpoint(scores: pd.DataFrame) -> dict[tuple[str, str, int, int], Mapping[Any, Any]]:
+    """{(split, arm, seed, step): its row of mode sampled} of a `subject_scores` table, without the base."""
+    rows = scores[(scores["mode"] == "sampled") & scores["arm"].notna()].to_dict("records")
+    return {(row["split"], row["arm"], int(row["seed"]), int(row["step"])): row for row in rows}
 
 
 def task_means(frame: pd.DataFrame, metric: str) -> TaskMeans:

@@ -2,11 +2,13 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ablation import metrics
 from analysis.errors import AnalysisError
@@ -100,21 +102,27 @@ def parse_lines(text: bytes, name: str) -> Parsed:
     return Parsed(rows, problems)
 
 
-def stitch(rows: Iterable[Row]) -> list[Row]:
-    """One row per step, ascending: the steps whose results survive in the weights.
+def surviving(links: Sequence[int], steps: Sequence[int]) -> list[int]:
+    """The places of the rows whose results survive in the weights: one for each step, steps ascending.
 
     When a later link begins, every earlier row whose step is at or after that link's first step is
     discarded; then the last row per step wins. Links go in ascending order, rows in the order given.
     """
-    by_link: dict[int, list[Row]] = {}
-    for row in rows:
-        by_link.setdefault(row.link, []).append(row)
-    kept: dict[int, Row] = {}
-    for _, of_link in sorted(by_link.items()):
-        first = min(row.step for row in of_link)
-        kept = {step: row for step, row in kept.items() if step < first}
-        kept.update((row.step, row) for row in of_link)
+    by_link: dict[int, list[int]] = {}
+    for place, link in enumerate(links):
+        by_link.setdefault(link, []).append(place)
+    kept: dict[int, int] = {}
+    for _, places in sorted(by_link.items()):
+        first = min(steps[place] for place in places)
+        kept = {step: place for step, place in kept.items() if step < first}
+        kept.update((steps[place], place) for place in places)
     return [kept[step] for step in sorted(kept)]
+
+
+def stitch(rows: Iterable[Row]) -> list[Row]:
+    """The rows that are `surviving`, ascending by step."""
+    rows = list(rows)
+    return [rows[place] for place in surviving([row.link for row in rows], [row.step for row in rows])]
 
 
 def tidy(rows: Iterable[Row], *, study: str, arm: str, seed: int, run_id: str) -> pd.DataFrame:
@@ -125,21 +133,50 @@ def tidy(rows: Iterable[Row], *, study: str, arm: str, seed: int, run_id: str) -
     """
     rows = sorted(rows, key=lambda row: row.step)
     counts = [len(row.values) for row in rows]
-    values = [pair for row in rows for pair in sorted(row.values.items())]
-    frame = pd.DataFrame(
-        {
-            "study": study,
-            "arm": arm,
-            "seed": np.int64(seed),
-            "run_id": run_id,
-            "link": np.repeat(np.array([row.link for row in rows], dtype=np.int64), counts),
-            "step": np.repeat(np.array([row.step for row in rows], dtype=np.int64), counts),
-            "metric": pd.Series([metric for metric, _ in values], dtype="str"),
-            "value": np.array([value for _, value in values], dtype=np.float64),
-        }
-    )
+    logged = [name for row in rows for name in row.values]
+    names = sorted(set(logged))
+    number_of = {name: number for number, name in enumerate(names)}
+    numbers = np.fromiter(map(number_of.__getitem__, logged), dtype=np.int32, count=len(logged))
+    steps = np.repeat(np.array([row.step for row in rows], dtype=np.int64), counts)
+    links = np.repeat(np.array([row.link for row in rows], dtype=np.int64), counts)
+    values = np.fromiter((value for row in rows for value in row.values.values()), dtype=np.float64, count=len(logged))
+    order = np.lexsort((numbers, steps))
+    columns = Columns(links[order], steps[order], names, numbers[order], values[order])
+    frame = tidy_columns(columns, study=study, arm=arm, seed=seed, run_id=run_id)
     # What `check` does takes longer than all of the above, and holds by construction.
-    return frame.astype(SCHEMA) if len({row.step for row in rows}) == len(rows) else check(frame)
+    return frame if len({row.step for row in rows}) == len(rows) else check(frame)
+
+
+class Columns(NamedTuple):
+    """The values of one chain, sorted by step and metric; the metric of each is a number into ``names``."""
+
+    links: np.ndarray
+    steps: np.ndarray
+    names: Sequence[str]
+    numbers: np.ndarray
+    values: np.ndarray
+
+
+def tidy_columns(columns: Columns, *, study: str, arm: str, seed: int, run_id: str) -> pd.DataFrame:
+    """The tidy frame [values, 8] of one chain's sorted values."""
+    same = np.zeros_like(columns.numbers)
+    content = {
+        "study": _texts([study], same),
+        "arm": _texts([arm], same),
+        "seed": np.full(len(same), seed, dtype=np.int64),
+        "run_id": _texts([run_id], same),
+        "link": columns.links,
+        "step": columns.steps,
+        "metric": _texts(columns.names, columns.numbers),
+        "value": columns.values,
+    }
+    return pd.DataFrame(content, copy=False)
+
+
+def _texts(names: Sequence[str], numbers: np.ndarray) -> pd.Series:
+    """The column of the names with these numbers: text by text a column takes long to make."""
+    texts = pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(names, pa.large_string())).dictionary_decode()
+    return pd.Series(texts.to_pandas(), dtype="str")
 
 
 def check(frame: pd.DataFrame) -> pd.DataFrame:
@@ -169,9 +206,26 @@ def check(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def combine(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Several tidy frames as one, checked; an empty frame of the right types when there are none."""
-    filled = [frame for frame in frames if len(frame)]
-    return check(pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS))
+    """Several tidy frames as one, checked; an empty frame of the right types when there are none.
+
+    Raises:
+        AnalysisError: one metric of one run has two values at a step.
+    """
+    filled = sorted((frame for frame in frames if len(frame)), key=_first_chain)
+    if not filled:
+        return check(pd.DataFrame(columns=COLUMNS))
+    together = pd.concat(filled, ignore_index=True)
+    apart = all(_chain_at(before, -1) < _first_chain(after) for before, after in pairwise(filled))
+    return together if apart else check(together)  # which takes as long as all the rest
+
+
+def _first_chain(frame: pd.DataFrame) -> tuple[str, str, int, str]:
+    return _chain_at(frame, 0)
+
+
+def _chain_at(frame: pd.DataFrame, place: int) -> tuple[str, str, int, str]:
+    row = frame.iloc[place]
+    return row["study"], row["arm"], row["seed"], row["run_id"]
 
 
 def wide(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -188,7 +242,7 @@ def by_seed(frame: pd.DataFrame, arm: str, metric: str) -> pd.DataFrame:
 
 def by_chain(frame: pd.DataFrame, metric: str) -> dict[tuple[str, int], dict[int, float]]:
     """One metric of every chain that logged it, as {(arm, seed): {step: value}}, steps ascending."""
-    chosen = frame[frame["metric"] == metric]
+    chosen = frame.loc[frame["metric"] == metric, ["arm", "seed", "step", "value"]]
     found: dict[tuple[str, int], dict[int, float]] = {}
     for (arm, seed), rows in chosen.groupby(["arm", "seed"], sort=True):
         found[str(arm), int(str(seed))] = dict(zip(rows["step"].tolist(), rows["value"].tolist(), strict=True))

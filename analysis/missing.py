@@ -6,7 +6,7 @@ import shlex
 import pandas as pd
 
 from ablation import metrics
-from analysis.held_out import chosen
+from analysis.held_out import by_checkpoint
 from analysis.history import by_chain
 from analysis.picks import Picks, metric_of
 from analysis.selection import smoothed
@@ -24,6 +24,7 @@ def missing(study: Study, picks: Picks, scores: pd.DataFrame) -> list[str]:
     problems.extend(_seeds(study))
     evaluate = f"run `python -m ablation.evaluate {source(study)}`"
     in_folders = {(chain.arm, chain.seed) for chain in study.chains if chain.folder}
+    evaluated = by_checkpoint(scores)
     for split in ("validation", "test") if in_folders else ():
         of_split = scores[scores["split"] == split]
         if not (of_split["kind"] == "base").any():
@@ -31,7 +32,7 @@ def missing(study: Study, picks: Picks, scores: pd.DataFrame) -> list[str]:
         lacking = [
             f"{arm}-s{seed}@{picked.step}"
             for (arm, seed), picked in picks.by_chain.items()
-            if (arm, seed) in in_folders and chosen(scores, split, arm, seed, picked.step) is None
+            if (arm, seed) in in_folders and (split, arm, seed, picked.step) not in evaluated
         ]
         if lacking:
             problems.append(f"{len(lacking)} picks have no {split} scores ({', '.join(lacking)}): {evaluate}.")

@@ -5,6 +5,7 @@ Arms' own training rewards are on different scales, so they never share an axis:
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from ablation import metrics
 from analysis import plots_why
 from analysis.ema import ema, formula
-from analysis.figures import WIDTH, Look, legend, look, panels
+from analysis.figures import WIDTH, Drawing, Look, legend, look, panels
 from analysis.findings import Findings
 from analysis.foreign import health
 from analysis.history import by_chain
@@ -35,35 +36,42 @@ _TITLES = {
 }
 
 
-def draw(findings: Findings) -> dict[str, Figure]:
-    """{file name without suffix: figure}; call and save within `analysis.figures.style`."""
+def drawings(findings: Findings) -> dict[str, Drawing]:
+    """{file name without suffix: what draws it}, for `analysis.figures.rendering`."""
     f = findings
     frame, arms, span = f.study.history.frame, f.study.arms, f.picks.rule.span
     own = {chain.arm: metric_of(chain, f.picks.rule) for chain in reversed(f.study.chains)}
-    figures = {name: arm_curve(frame, arm, own[arm], f.picks) for arm, name in curve_names(arms).items()}
+    curves = cache(lambda metric: by_chain(frame, metric))
+
+    def of_arm(arm: str) -> Figure:
+        return arm_curve(curves(own[arm]), arm, own[arm], f.picks)
+
+    def of_all(*names: str) -> Figure:
+        return shared({name: curves(name) for name in names}, arms, span)
+
+    drawn: dict[str, Drawing] = {name: partial(of_arm, arm) for arm, name in curve_names(arms).items()}
     if f.shared:
-        figures["shared-scores"] = shared({name: by_chain(frame, name) for name in f.shared[:6]}, arms, span)
+        drawn["shared-scores"] = partial(of_all, *f.shared[:6])
     if f.foreign:
         of_health = health(f.study)
-        return figures | ({"health": shared(of_health, arms, span)} if of_health else {})
-    signals = (metrics.ZERO_STD_BINARY, metrics.ZERO_STD_SHAPED)
-    figures["signal"] = shared({name: by_chain(frame, name) for name in signals}, arms, span)
-    figures["held-out"] = held_out(f)
-    figures["pass-at-k"] = pass_at(f)
+        return drawn | ({"health": partial(shared, of_health, arms, span)} if of_health else {})
+    drawn["signal"] = partial(of_all, metrics.ZERO_STD_BINARY, metrics.ZERO_STD_SHAPED)
+    drawn["held-out"] = partial(held_out, f)
+    drawn["pass-at-k"] = partial(pass_at, f)
     if not f.why.empty:
-        figures["agreement"] = plots_why.agreement(f.why, arms)
-        figures["outcomes"] = plots_why.outcomes(f.why, arms)
-        figures["failures"] = plots_why.failures(f.why, arms)
-        figures["lengths"] = plots_why.lengths(f.why, frame, arms)
+        drawn["agreement"] = partial(plots_why.agreement, f.why, arms)
+        drawn["outcomes"] = partial(plots_why.outcomes, f.why, arms)
+        drawn["failures"] = partial(plots_why.failures, f.why, arms)
+        drawn["lengths"] = partial(plots_why.lengths, f.why, frame, arms)
     if len(arms) > 1 and f.tasks[list(arms)].notna().any(axis=None):
-        figures["tasks"] = plots_why.movement(f.tasks, arms)
-    return figures
+        drawn["tasks"] = partial(plots_why.movement, f.tasks, arms)
+    return drawn
 
 
-def arm_curve(frame: pd.DataFrame, arm: str, metric: str, picks: Picks) -> Figure:
+def arm_curve(of_chains: Mapping[tuple[str, int], Curve], arm: str, metric: str, picks: Picks) -> Figure:
     """One arm's own training reward: every seed thin, its EMA strong, its pick marked and named."""
     span = picks.rule.span
-    curves = {seed: curve for (name, seed), curve in by_chain(frame, metric).items() if name == arm}
+    curves = {seed: curve for (name, seed), curve in of_chains.items() if name == arm}
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     axes = figure.add_subplot()
     few = len(curves) <= _FEW_SEEDS

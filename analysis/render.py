@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -33,15 +33,19 @@ from analysis.sources.rollouts import Rollout
 _LONGEST = 1200  # characters of a prompt or completion that are shown
 
 
-def page(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str]) -> str:
-    """The whole report as one self-contained HTML document."""
-    return _templates().get_template("report.html.j2").render(context(findings, svgs, sources))
+class Pages(NamedTuple):
+    """The report as one self-contained HTML document, and as Markdown that shows the figures from ``figures/``."""
+
+    html: str
+    markdown: str  # without rollouts
 
 
-def markdown(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str]) -> str:
-    """The report without rollouts as Markdown, which shows the figures from ``figures/``."""
-    text = _templates().get_template("report.md.j2").render(context(findings, svgs, sources))
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+def pages(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str]) -> Pages:
+    """Both forms of the report; ``svgs`` are {figure's name: what stands inside the HTML}."""
+    templates, shown = _templates(), context(findings, svgs, sources)
+    text = templates.get_template("report.md.j2").render(shown)
+    markdown = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return Pages(templates.get_template("report.html.j2").render(shown), markdown)
 
 
 def _templates() -> Environment:

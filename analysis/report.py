@@ -10,9 +10,9 @@ from analysis import figures
 from analysis.csvs import write_csvs
 from analysis.errors import AnalysisError
 from analysis.findings import Findings, find
-from analysis.plots import draw
+from analysis.plots import drawings
 from analysis.progress import begun
-from analysis.render import markdown, page
+from analysis.render import pages
 from analysis.sources import newest_study, open_sources
 from analysis.sources.naming import RECOGNISED, load
 
@@ -44,17 +44,17 @@ def write(findings: Findings, out: Path, sources: Sequence[str]) -> None:
     """report.html, report.md, best.json, the csv files and figures/ (svg and png) into ``out``, made when absent."""
     (out / "figures").mkdir(parents=True, exist_ok=True)
     svgs: dict[str, str] = {}
-    with figures.style():
-        for name, figure in draw(findings).items():
-            rendered = figures.render(figure)
-            (out / "figures" / f"{name}.svg").write_bytes(rendered.svg)
-            (out / "figures" / f"{name}.png").write_bytes(rendered.png)
-            svgs[name] = figures.inline(rendered.svg, name)
-    write_csvs(findings, out)
+    with figures.style(), figures.rendering(drawings(findings)) as drawn:
+        write_csvs(findings, out)
+        for name, files in drawn:
+            (out / "figures" / f"{name}.svg").write_bytes(files.svg)
+            (out / "figures" / f"{name}.png").write_bytes(files.png)
+            svgs[name] = figures.inline(files.svg, name)
     best = json.dumps(findings.best, indent=2, ensure_ascii=False) + "\n"
     (out / "best.json").write_text(best, encoding="utf-8")
-    (out / "report.html").write_text(page(findings, svgs, sources), encoding="utf-8")
-    (out / "report.md").write_text(markdown(findings, svgs, sources), encoding="utf-8")
+    written = pages(findings, svgs, sources)
+    (out / "report.html").write_text(written.html, encoding="utf-8")
+    (out / "report.md").write_text(written.markdown, encoding="utf-8")
 
 
 def _default_out(sources: Sequence[str]) -> Path:

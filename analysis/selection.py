@@ -113,8 +113,7 @@ def ship(validation: pd.DataFrame, picks: Mapping[int, Pick], by: str = "solved"
             f"Rows of split {', '.join(other)} were given to choose the seed that ships, where only "
             "validation rows may choose: load them with analysis.sources.held_out.load_validation."
         )
-    scores = {seed: _mean_scores(validation, seed, chosen.step, by) for seed, chosen in picks.items()}
-    scored = {seed: score for seed, score in scores.items() if score is not None}
+    scored = _mean_scores(validation, {(seed, chosen.step) for seed, chosen in picks.items()}, by)
     if not scored:
         raise AnalysisError(
             "No pick has a validation score, so no seed can be chosen to ship: run `python -m ablation.evaluate STUDY`."
@@ -122,10 +121,13 @@ def ship(validation: pd.DataFrame, picks: Mapping[int, Pick], by: str = "solved"
     return max(scored, key=lambda seed: (*scored[seed], -seed))
 
 
-def _mean_scores(validation: pd.DataFrame, seed: int, step: int, by: str) -> tuple[float, float] | None:
-    rows = validation[(validation["seed"] == seed) & (validation["step"] == step)]
-    main, second = rows[by].astype(float).mean(), rows["pass_ratio"].astype(float).mean()
-    return None if pd.isna(main) else (float(main), float(second))
+def _mean_scores(validation: pd.DataFrame, at: set[tuple[int, int]], by: str) -> dict[int, tuple[float, float]]:
+    """{seed: means of ``by`` and of the pass ratio} at these seeds' steps, of those that have one."""
+    means = validation[["seed", "step"]].assign(
+        main=validation[by].astype(float), second=validation["pass_ratio"].astype(float)
+    )
+    rows = means.groupby(["seed", "step"]).mean().dropna(subset="main").itertuples(name=None)
+    return {int(seed): (main, second) for (seed, step), main, second in rows if (int(seed), int(step)) in at}
 
 
 def _no_candidate(saved: list[int], candidates: list[int], rewards: Mapping[int, float | None], rule: Rule) -> str:

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
-from analysis.held_out import SCORES, chosen
+from analysis.held_out import SCORES, by_checkpoint
 from analysis.picks import Picks, Shipped, validation_picks
 from analysis.sources.study import Study
 
@@ -17,13 +18,14 @@ def picks_table(study: Study, picks: Picks, scores: pd.DataFrame, shipped: Mappi
     was not evaluated) with their task-clustered standard errors, ships and checkpoint.
     """
     chains = {(chain.arm, chain.seed): chain for chain in study.chains}
+    evaluated = by_checkpoint(scores)
     rows = []
     for row in picks.table.to_dict("records"):
         arm, seed, step = row["arm"], row["seed"], row["step"]
         for split in ("validation", "test"):
-            found = chosen(scores, split, arm, seed, step)
+            found = evaluated.get((split, arm, seed, step), {})
             for name in (f"{score}{end}" for score in SCORES for end in ("", "_se")):
-                row[f"{split}_{name}"] = math.nan if found is None else float(found[name])
+                row[f"{split}_{name}"] = float(found.get(name, math.nan))
         row["ships"] = arm in shipped and shipped[arm].seed == seed
         row["checkpoint"] = chains[arm, seed].checkpoint(step)
         rows.append(row)
@@ -50,16 +52,16 @@ def held_out_table(study: Study, picks: Picks, scores: pd.DataFrame, split: str)
     rows = scores[(scores["split"] == split) & (scores["mode"] == "sampled")]
     greedy = scores[(scores["split"] == split) & (scores["mode"] == "greedy")].set_index("subject")["solved"]
     rows = rows.assign(greedy=rows["subject"].map(greedy))
-    return rows.assign(role=[_role(row, study, picks) for _, row in rows.iterrows()]).sort_values(
+    last = {(c.arm, c.seed): c.saved_steps[-1] for c in study.chains if c.saved_steps}
+    return rows.assign(role=[_role(row, picks, last) for row in rows.to_dict("records")]).sort_values(
         ["kind", "arm", "seed", "step"], na_position="first", kind="stable", ignore_index=True
     )
 
 
-def _role(row: pd.Series, study: Study, picks: Picks) -> str:
+def _role(row: Mapping[Any, Any], picks: Picks, last: Mapping[tuple[str, int], int]) -> str:
     if row["kind"] == "base":
         return "base"
     key = (row["arm"], int(row["seed"]))
-    last = {(c.arm, c.seed): c.saved_steps[-1] for c in study.chains if c.saved_steps}
     picked = picks.by_chain.get(key)
     roles = ["pick"] if picked is not None and picked.step == row["step"] else []
     roles += ["last"] if last.get(key) == row["step"] else []

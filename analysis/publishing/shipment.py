@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from analysis.errors import AnalysisError
 from analysis.findings import Findings
-from analysis.held_out import chosen
+from analysis.held_out import by_checkpoint
 from analysis.history import series
 from analysis.missing import source
 from analysis.picks import Picks
@@ -71,11 +71,12 @@ def shipment(found: Findings, arm: str) -> Shipment:
     for chain in study.chains:
         _still_there(chain, study, found.picks)
     evaluate = evaluation(study)
+    evaluated = by_checkpoint(found.held_out)
     lacking = [
         f"{name}-s{seed}@{picked.step} ({split})"
         for (name, seed), picked in found.picks.by_chain.items()
         for split in ("validation", "test")
-        if chosen(found.held_out, split, name, seed, picked.step) is None
+        if (split, name, seed, picked.step) not in evaluated
     ]
     bases = set(found.held_out.loc[found.held_out["kind"] == "base", "split"])
     lacking += [f"base ({split})" for split in ("validation", "test") if split not in bases]

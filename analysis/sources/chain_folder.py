@@ -8,7 +8,8 @@ import pandas as pd
 import yaml
 
 from analysis.errors import AnalysisError
-from analysis.history import parse_lines, stitch, tidy
+from analysis.history import parse_lines, stitch, tidy, tidy_columns
+from analysis.history_plain import parse_plain
 from analysis.sources.study import Chain, History, Link
 
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where PyYAML has its C part
@@ -46,13 +47,16 @@ def read_chain(folder: Path) -> ChainRead:
 def read_history(folder: Path, chain: Chain) -> History:
     """The stitched tidy history of a chain's ``history.jsonl``; empty, with a sentence, without one."""
     name = f"{folder.name}/history.jsonl"
+    identity: dict[str, Any] = {key: getattr(chain, key) for key in ("study", "arm", "seed", "run_id")}
     try:
-        parsed = parse_lines((folder / "history.jsonl").read_bytes(), name)
+        text = (folder / "history.jsonl").read_bytes()
     except OSError as error:
-        parsed = parse_lines(b"", name)
-        parsed.problems.append(f"{name} cannot be read ({error.strerror}): no step was logged yet.")
-    frame = tidy(stitch(parsed.rows), study=chain.study, arm=chain.arm, seed=chain.seed, run_id=chain.run_id)
-    return History(frame, tuple(parsed.problems))
+        return History(tidy([], **identity), (f"{name} cannot be read ({error.strerror}): no step was logged yet.",))
+    plain = parse_plain(text)
+    if plain is not None:
+        return History(tidy_columns(plain, **identity), ())
+    parsed = parse_lines(text, name)
+    return History(tidy(stitch(parsed.rows), **identity), tuple(parsed.problems))
 
 
 def saved_steps(folder: Path, save_every: int | None) -> tuple[list[int], list[str]]:
