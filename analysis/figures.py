@@ -2,12 +2,8 @@
 
 import io
 import math
-import multiprocessing
-import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -16,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from analysis.forked import working
 
 # Okabe and Ito's palette, for every kind of colour vision; markers and line styles differ as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -115,22 +113,8 @@ Drawing = Callable[[], Figure]
 @contextmanager
 def rendering(named: Mapping[str, Drawing]) -> Iterator[Iterator[tuple[str, Rendered]]]:
     """Every drawing's name and files, drawn while the caller does other work, where forked processes can do that."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-    processes = min(_MOST_PROCESSES, len(named), cores)
-    if processes < 2:
-        yield ((name, render(drawing())) for name, drawing in named.items())
-        return
-    fork = multiprocessing.get_context("fork")  # so what drawings hold, which is large, is not copied
-    with ProcessPoolExecutor(processes, fork, _forked.update, (named,)) as pool:
-        yield zip(named, pool.map(_render_forked, named), strict=True)
-
-
-_MOST_PROCESSES = 8
-_forked: dict[str, Drawing] = {}  # filled in forked processes alone
-
-
-def _render_forked(name: str) -> Rendered:
-    return render(_forked[name]())
+    with working(lambda drawing: render(drawing()), list(named.values())) as rendered:
+        yield zip(named, rendered, strict=True)
 
 
 def inline(document: bytes, name: str) -> str:

@@ -12,6 +12,7 @@ from analysis.compare import Comparison, answer, compare_arms, comparison_table,
 from analysis.curves import CurveScores, curve_scores
 from analysis.differences import Differences, differences
 from analysis.foreign import Conclusions, compare_health, conclude, health, is_foreign, shared_metrics
+from analysis.forked import working
 from analysis.held_out import subject_scores, task_means
 from analysis.missing import missing
 from analysis.picks import Picks, pick_all, rule_of, ship_all
@@ -23,6 +24,8 @@ from analysis.sources.study import Chain, Study
 from analysis.tables import picks_table, rules_table
 from analysis.tasks import task_table, task_words
 from analysis.why import Why, join, summarise, width
+
+_MANY_CHAINS = 12  # whose rollouts are worth more than one process
 
 
 @dataclass(frozen=True)
@@ -138,14 +141,15 @@ def _why(study: Study) -> tuple[Why, list[str]]:
     rewards = rewards if len(rewards) > 1 else list(dict.fromkeys([*rewards, "binary", "shaped"]))
     frame = study.history.frame
     size = width(int(frame["step"].max()) if len(frame) else 1)
-    parts: list[tuple[str, int, Why]] = []
-    problems: list[str] = []
-    for chain in study.chains:
+
+    def of_chain(chain: Chain) -> tuple[Why | None, tuple[str, ...]]:
         light = read_rollouts(chain)
-        problems += light.problems
-        if len(light.frame):
-            parts.append((chain.arm, chain.seed, summarise(light.frame, rewards, size)))
-    return join(parts), problems
+        return summarise(light.frame, rewards, size) if len(light.frame) else None, light.problems
+
+    with working(of_chain, study.chains, least=_MANY_CHAINS) as found:
+        whys = list(zip(study.chains, found, strict=True))
+    problems = [problem for _, (_, of_one) in whys for problem in of_one]
+    return join((chain.arm, chain.seed, why) for chain, (why, _) in whys if why is not None), problems
 
 
 def _rollouts(study: Study) -> tuple[tuple[Rollout, ...], list[str]]:

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,13 +124,19 @@ def stitch(rows: Iterable[Row]) -> list[Row]:
     return [rows[place] for place in surviving([row.link for row in rows], [row.step for row in rows])]
 
 
-def tidy(rows: Iterable[Row], *, study: str, arm: str, seed: int, run_id: str) -> pd.DataFrame:
-    """The tidy frame [values, 8] of one chain's stitched rows, sorted by step and metric.
+class Columns(NamedTuple):
+    """The values [values] of one chain, sorted by step and metric; the metric of each is a number into ``names``."""
 
-    Raises:
-        AnalysisError: the rows are not stitched: two of them are of one step.
-    """
-    rows = sorted(rows, key=lambda row: row.step)
+    links: np.ndarray
+    steps: np.ndarray
+    names: Sequence[str]  # ascending
+    numbers: np.ndarray
+    values: np.ndarray
+
+
+def columns_of(rows: Iterable[Row]) -> Columns:
+    """The values of one chain's stitched rows."""
+    rows = list(rows)
     counts = [len(row.values) for row in rows]
     logged = [name for row in rows for name in row.values]
     names = sorted(set(logged))
@@ -141,36 +146,59 @@ def tidy(rows: Iterable[Row], *, study: str, arm: str, seed: int, run_id: str) -
     links = np.repeat(np.array([row.link for row in rows], dtype=np.int64), counts)
     values = np.fromiter((value for row in rows for value in row.values.values()), dtype=np.float64, count=len(logged))
     order = np.lexsort((numbers, steps))
-    columns = Columns(links[order], steps[order], names, numbers[order], values[order])
-    frame = tidy_columns(columns, study=study, arm=arm, seed=seed, run_id=run_id)
-    # What `check` does takes longer than all of the above, and holds by construction.
-    return frame if len({row.step for row in rows}) == len(rows) else check(frame)
+    return Columns(links[order], steps[order], names, numbers[order], values[order])
 
 
-class Columns(NamedTuple):
-    """The values of one chain, sorted by step and metric; the metric of each is a number into ``names``."""
+class Identity(NamedTuple):
+    """Which chain it is."""
 
-    links: np.ndarray
-    steps: np.ndarray
-    names: Sequence[str]
-    numbers: np.ndarray
-    values: np.ndarray
+    study: str
+    arm: str
+    seed: int
+    run_id: str
 
 
-def tidy_columns(columns: Columns, *, study: str, arm: str, seed: int, run_id: str) -> pd.DataFrame:
-    """The tidy frame [values, 8] of one chain's sorted values."""
-    same = np.zeros_like(columns.numbers)
+def tidy(chains: Iterable[tuple[Identity, Columns]]) -> pd.DataFrame:
+    """The tidy frame [values, 8] of chains, sorted by chain, step and metric.
+
+    Raises:
+        AnalysisError: one metric of one chain has two values at a step, as before stitching.
+    """
+    chains = sorted(chains, key=lambda pair: pair[0])
+    if not chains:
+        return check(pd.DataFrame(columns=COLUMNS))
+    sizes = np.array([len(columns.values) for _, columns in chains])
+    studies, arms, seeds, run_ids = (list(of_chains) for of_chains in zip(*(who for who, _ in chains), strict=True))
     content = {
-        "study": _texts([study], same),
-        "arm": _texts([arm], same),
-        "seed": np.full(len(same), seed, dtype=np.int64),
-        "run_id": _texts([run_id], same),
-        "link": columns.links,
-        "step": columns.steps,
-        "metric": _texts(columns.names, columns.numbers),
-        "value": columns.values,
+        "study": _repeated(studies, sizes),
+        "arm": _repeated(arms, sizes),
+        "seed": np.repeat(np.array(seeds, dtype=np.int64), sizes),
+        "run_id": _repeated(run_ids, sizes),
+        "link": np.concatenate([columns.links for _, columns in chains]),
+        "step": np.concatenate([columns.steps for _, columns in chains]),
+        "metric": _metrics([columns for _, columns in chains]),
+        "value": np.concatenate([columns.values for _, columns in chains]),
     }
-    return pd.DataFrame(content, copy=False)
+    frame = pd.DataFrame(content, copy=False)
+    distinct = len({who for who, _ in chains}) == len(chains) and not any(_twice(columns) for _, columns in chains)
+    return frame if distinct else check(frame)  # which takes longer than all of this, and names the value
+
+
+def _twice(columns: Columns) -> bool:
+    """Whether a metric has two values at a step."""
+    return bool((np.diff(columns.steps) == 0)[np.diff(columns.numbers) == 0].any())
+
+
+def _metrics(chains: Sequence[Columns]) -> pd.Series:
+    names = sorted({name for columns in chains for name in columns.names})
+    number_of = {name: number for number, name in enumerate(names)}
+    known = [np.array([number_of[name] for name in columns.names], dtype=np.int32) for columns in chains]
+    numbers = [of_chain[columns.numbers] for of_chain, columns in zip(known, chains, strict=True)]
+    return _texts(names, np.concatenate(numbers))
+
+
+def _repeated(texts: Sequence[str], sizes: np.ndarray) -> pd.Series:
+    return _texts(texts, np.repeat(np.arange(len(texts), dtype=np.int32), sizes))
 
 
 def _texts(names: Sequence[str], numbers: np.ndarray) -> pd.Series:
@@ -206,26 +234,9 @@ def check(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def combine(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Several tidy frames as one, checked; an empty frame of the right types when there are none.
-
-    Raises:
-        AnalysisError: one metric of one run has two values at a step.
-    """
-    filled = sorted((frame for frame in frames if len(frame)), key=_first_chain)
-    if not filled:
-        return check(pd.DataFrame(columns=COLUMNS))
-    together = pd.concat(filled, ignore_index=True)
-    apart = all(_chain_at(before, -1) < _first_chain(after) for before, after in pairwise(filled))
-    return together if apart else check(together)  # which takes as long as all the rest
-
-
-def _first_chain(frame: pd.DataFrame) -> tuple[str, str, int, str]:
-    return _chain_at(frame, 0)
-
-
-def _chain_at(frame: pd.DataFrame, place: int) -> tuple[str, str, int, str]:
-    row = frame.iloc[place]
-    return row["study"], row["arm"], row["seed"], row["run_id"]
+    """Several tidy frames as one, checked; an empty frame of the right types when there are none."""
+    filled = [frame for frame in frames if len(frame)]
+    return check(pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS))
 
 
 def wide(frame: pd.DataFrame, metric: str) -> pd.DataFrame:

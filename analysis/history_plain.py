@@ -11,16 +11,16 @@ from analysis.history import Columns, surviving
 def parse_plain(text: bytes) -> Columns | None:
     """What `analysis.history.parse_lines` and `stitch` keep of a file, sorted; None where a line is not plain.
 
-    Plain lines are whole JSON objects of finite numbers and truth values, each with a whole step and a link. Nothing is
-    said of others here: whoever reads them row by row can name the line.
+    Plain lines are whole JSON objects of finite numbers, truth values and nulls, each with a whole step and a link.
+    Nothing is said of others here: whoever reads them row by row can name the line.
     """
-    if not text.endswith(b"\n") or b"null" in text:  # a null is no number, and an absent entry is none at all
+    if not text.endswith(b"\n"):
         return None
     try:
         table = arrow_json.read_json(pa.BufferReader(text), arrow_json.ReadOptions(use_threads=False))
         links, steps = (_whole(table, name) for name in (metrics.LINK, metrics.STEP))
         names = sorted(set(table.column_names) - {metrics.LINK, metrics.STEP})
-        columns = [_numbers(table[name]) for name in names]
+        columns = [_numbers(table[name], name, text) for name in names]
     except (pa.ArrowException, ValueError, KeyError):
         return None
     if table.num_rows != sum(1 for line in text.split(b"\n") if line.strip()):  # two objects in one line
@@ -44,13 +44,20 @@ def _whole(table: pa.Table, name: str) -> np.ndarray:
     return whole
 
 
-def _numbers(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """The values [rows] of a column as floats, and where there is one."""
+def _numbers(column: pa.ChunkedArray, name: str, text: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """The values [rows] of a column as floats, NaN for null, and where there is an entry."""
     kind = column.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or kind == pa.null()):
         raise ValueError(f"{kind} is no kind of number")
     floats = (column if pa.types.is_floating(kind) else column.cast(pa.float64(), safe=False)).to_numpy()
-    there = column.is_valid().to_numpy()
-    if not np.isfinite(floats[there]).all():  # digits that are too many for a float
+    numbers = column.is_valid().to_numpy()
+    if not np.isfinite(floats[numbers]).all():  # digits that are too many for a float
         raise ValueError("a value is infinite")
-    return floats, there
+    if not column.null_count:
+        return floats, numbers
+    # A null is an entry, and an absent one is none: the parser does not tell them apart, but their count does.
+    written_alike = b"\\" not in text and b'" :' not in text
+    entries = text.count(f'"{name}":'.encode()) if written_alike else -1
+    if entries not in (len(column), len(column) - column.null_count):
+        raise ValueError(f"{name} is null in some lines and absent in others")
+    return floats, np.ones_like(numbers) if entries == len(column) else numbers

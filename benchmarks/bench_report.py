@@ -41,7 +41,8 @@ def make_chain(folder: Path, arm: str, seed: int, draw: random.Random) -> None:
         for step in range(1, STEPS + 1):
             row: dict[str, Any] = {metrics.STEP: step, metrics.LINK: 0}
             row |= {name: min(1.0, step / STEPS * draw.random()) for name in SHARED}
-            row |= {f"train/metric_{number:02d}": draw.random() for number in range(METRICS - len(SHARED) - 2)}
+            row |= {f"train/metric_{number:02d}": draw.random() for number in range(METRICS - len(SHARED) - 4)}
+            row |= {"time/save": 0.1 if step % 5 == 0 else None, "time/startup": 1.0 if step == 1 else None}
             file.write(json.dumps(row) + "\n")
     for step in config.chain.save_grid:
         (folder / "checkpoints" / f"checkpoint-{step}").mkdir(parents=True)

@@ -4,22 +4,21 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 import yaml
 
 from analysis.errors import AnalysisError
-from analysis.history import parse_lines, stitch, tidy, tidy_columns
+from analysis.history import Columns, columns_of, parse_lines, stitch
 from analysis.history_plain import parse_plain
-from analysis.sources.study import Chain, History, Link
+from analysis.sources.study import Chain, Link
 
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where PyYAML has its C part
 
 
 class ChainRead(NamedTuple):
-    """A chain, its stitched tidy history, and one sentence for whatever was wrong in its folder."""
+    """A chain, its stitched history, and one sentence for whatever was wrong in its folder."""
 
     chain: Chain
-    frame: pd.DataFrame
+    history: Columns
     problems: tuple[str, ...]
 
 
@@ -39,24 +38,22 @@ def read_chain(folder: Path) -> ChainRead:
     state = _mapping(folder, "chain.json", problems)
     config = _mapping(folder, "config.yaml", problems)
     chain = _chain(folder, state, config, problems)
-    history = read_history(folder, chain)
-    problems.extend(history.problems)
-    return ChainRead(chain, history.frame, tuple(problems))
+    history, unread = _read_history(folder)
+    return ChainRead(chain, history, (*problems, *unread))
 
 
-def read_history(folder: Path, chain: Chain) -> History:
-    """The stitched tidy history of a chain's ``history.jsonl``; empty, with a sentence, without one."""
+def _read_history(folder: Path) -> tuple[Columns, list[str]]:
+    """The stitched values of a ``history.jsonl``, none without one, and sentences on what could not be read."""
     name = f"{folder.name}/history.jsonl"
-    identity: dict[str, Any] = {key: getattr(chain, key) for key in ("study", "arm", "seed", "run_id")}
     try:
         text = (folder / "history.jsonl").read_bytes()
     except OSError as error:
-        return History(tidy([], **identity), (f"{name} cannot be read ({error.strerror}): no step was logged yet.",))
+        return columns_of([]), [f"{name} cannot be read ({error.strerror}): no step was logged yet."]
     plain = parse_plain(text)
     if plain is not None:
-        return History(tidy_columns(plain, **identity), ())
+        return plain, []
     parsed = parse_lines(text, name)
-    return History(tidy(stitch(parsed.rows), **identity), tuple(parsed.problems))
+    return columns_of(stitch(parsed.rows)), parsed.problems
 
 
 def saved_steps(folder: Path, save_every: int | None) -> tuple[list[int], list[str]]:

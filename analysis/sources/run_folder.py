@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from analysis.errors import AnalysisError
-from analysis.history import combine
+from analysis.forked import working
+from analysis.history import tidy
 from analysis.sources.chain_folder import ChainRead, is_chain, read_chain
 from analysis.sources.naming import RECOGNISED, Naming
 from analysis.sources.study import History, Study
+
+_MANY_CHAINS = 24  # that are read sooner by more than one process
 
 
 def recognises(source: str) -> bool:
@@ -26,11 +29,12 @@ def read(source: str, naming: Naming = RECOGNISED) -> Study:
     folder = Path(source)
     reads: dict[tuple[str, int], ChainRead] = {}
     problems: list[str] = []
-    for child in sorted(child for child in folder.iterdir() if child.is_dir() and is_chain(child)):
-        try:
-            found = read_chain(child)
-        except (AnalysisError, ValueError) as error:
-            problems.append(str(error))
+    children = sorted(child for child in folder.iterdir() if child.is_dir() and is_chain(child))
+    with working(_read, children, least=_MANY_CHAINS) as results:
+        read_or_not = list(results)
+    for found in read_or_not:
+        if isinstance(found, str):
+            problems.append(found)
             continue
         first = reads.setdefault((found.chain.arm, found.chain.seed), found)
         if first is not found:
@@ -41,9 +45,17 @@ def read(source: str, naming: Naming = RECOGNISED) -> Study:
         raise AnalysisError(problems[0] if problems else no_study(source))
     ordered = [reads[key] for key in sorted(reads)]
     problems.extend(_several_names(ordered))
-    frame = combine(read.frame for read in ordered)
+    frame = tidy((read.chain.identity, read.history) for read in ordered)
     chains = tuple(read.chain for read in ordered)
     return Study(chains[0].study, folder, chains, History(frame, tuple(problems)))
+
+
+def _read(child: Path) -> ChainRead | str:
+    """A chain, or why it cannot be read."""
+    try:
+        return read_chain(child)
+    except (AnalysisError, ValueError) as error:
+        return str(error)
 
 
 def no_study(source: str) -> str:

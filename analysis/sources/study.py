@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import pandas as pd
 
 from ablation import metrics
+from analysis.history import Identity
 from analysis.sources.naming import Naming
 
 
@@ -61,6 +62,10 @@ class Chain:
     @property
     def name(self) -> str:
         return f"{self.arm}-s{self.seed}"
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.study, self.arm, self.seed, self.run_id)
 
     @property
     def save_every(self) -> int | None:

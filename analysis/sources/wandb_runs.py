@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from analysis.errors import AnalysisError
-from analysis.history import combine, tidy
+from analysis.history import Columns, Identity, columns_of, tidy
 from analysis.sources.naming import RECOGNISED, Naming, field
 from analysis.sources.presets import OURS, Preset
 from analysis.sources.several import combine_studies
@@ -105,16 +105,16 @@ def _study(name: str, named: Sequence[_Named]) -> Study:
     numbered, problems = _numbered(named)
     problems += _ungrouped(named)
     chains: list[Chain] = []
-    frames = []
+    histories: list[tuple[Identity, Columns]] = []
     for item, seed in sorted(numbered, key=lambda pair: (pair[0].arm, pair[1])):
         chain = _chain(name, item, seed)
         chains.append(chain)
         rows = item.stitched.rows
-        frames.append(tidy(rows, study=name, arm=chain.arm, seed=chain.seed, run_id=chain.run_id))
+        histories.append((chain.identity, columns_of(rows)))
         problems += [*item.run.problems, *item.stitched.problems]
         if not rows:
             problems.append(f"Run {chain.run_id} ({chain.name}) has no row that could be kept.")
-    return Study(name, None, tuple(chains), History(combine(frames), tuple(problems)))
+    return Study(name, None, tuple(chains), History(tidy(histories), tuple(problems)))
 
 
 def _chain(study: str, item: _Named, seed: int) -> Chain:

@@ -6,9 +6,26 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.history import COLUMNS, SCHEMA, Row, check, combine, parse_lines, series, stitch, tidy, wide
+from analysis.history import (
+    COLUMNS,
+    SCHEMA,
+    Identity,
+    Row,
+    check,
+    columns_of,
+    combine,
+    parse_lines,
+    series,
+    stitch,
+    tidy,
+    wide,
+)
 
-CHAIN = {"study": "demo", "arm": "binary", "seed": 0, "run_id": "r"}
+CHAIN = Identity("demo", "binary", 0, "r")
+
+
+def frame_of(rows: list[Row], chain: Identity = CHAIN) -> pd.DataFrame:
+    return tidy([(chain, columns_of(rows))])
 
 
 def lines(*items: Any, end: str = "\n") -> bytes:
@@ -77,7 +94,7 @@ def test_an_entry_that_is_no_number_is_told_and_the_row_kept() -> None:
 
 
 def test_a_tidy_frame_has_the_schema_and_keeps_nan() -> None:
-    frame = tidy([Row(0, 1, {"b": math.nan, "a": 1.0})], **CHAIN)
+    frame = frame_of([Row(0, 1, {"b": math.nan, "a": 1.0})])
     assert list(frame.columns) == COLUMNS
     assert [str(frame[c].dtype) for c in ("seed", "link", "step", "value")] == [
         SCHEMA[c] for c in ("seed", "link", "step", "value")
@@ -87,19 +104,38 @@ def test_a_tidy_frame_has_the_schema_and_keeps_nan() -> None:
 
 
 def test_two_values_of_one_metric_at_a_step_are_refused() -> None:
-    frame = tidy(rows((0, 1, 0.1)), **CHAIN)
+    frame = frame_of(rows((0, 1, 0.1)))
     with pytest.raises(AnalysisError, match="two values at step 1"):
         check(pd.concat([frame, frame]))
 
 
+def test_rows_that_were_not_stitched_and_chains_given_twice_are_refused() -> None:
+    with pytest.raises(AnalysisError, match="two values at step 1"):
+        frame_of(rows((0, 1, 0.1), (1, 1, 0.2)))
+    with pytest.raises(AnalysisError, match="two values at step 1"):
+        tidy([(CHAIN, columns_of(rows((0, 1, 0.1)))), (CHAIN, columns_of(rows((0, 1, 0.1))))])
+
+
+def test_chains_of_other_metrics_make_one_sorted_frame() -> None:
+    shaped = CHAIN._replace(arm="shaped", run_id="q")
+    chains = [(shaped, columns_of([Row(0, 2, {"b": 4.0, "a": 3.0})])), (CHAIN, columns_of([Row(0, 1, {"c": 1.0})]))]
+    frame = tidy(chains)
+    assert frame[["arm", "step", "metric", "value"]].to_numpy().tolist() == [
+        ["binary", 1, "c", 1.0],
+        ["shaped", 2, "a", 3.0],
+        ["shaped", 2, "b", 4.0],
+    ]
+    pd.testing.assert_frame_equal(frame, check(frame))
+
+
 def test_an_absent_column_is_named() -> None:
     with pytest.raises(AnalysisError, match="no column run_id"):
-        check(tidy(rows((0, 1, 0.1)), **CHAIN).drop(columns="run_id"))
+        check(frame_of(rows((0, 1, 0.1))).drop(columns="run_id"))
 
 
 def test_wide_has_a_column_for_each_chain_and_gaps_where_steps_are_missing() -> None:
-    other = tidy(rows((0, 2, 0.7)), study="demo", arm="shaped", seed=1, run_id="q")
-    table = wide(combine([tidy(rows((0, 1, 0.1), (0, 2, 0.2)), **CHAIN), other]), "reward/train")
+    other = frame_of(rows((0, 2, 0.7)), Identity("demo", "shaped", 1, "q"))
+    table = wide(combine([frame_of(rows((0, 1, 0.1), (0, 2, 0.2))), other]), "reward/train")
     assert table.columns.tolist() == [("binary", 0), ("shaped", 1)]
     assert table.index.tolist() == [1, 2]
     assert math.isnan(table.loc[1, ("shaped", 1)])
@@ -107,7 +143,7 @@ def test_wide_has_a_column_for_each_chain_and_gaps_where_steps_are_missing() -> 
 
 
 def test_a_series_is_one_chains_metric_by_step() -> None:
-    assert series(tidy(rows((0, 2, 0.2), (0, 1, 0.1)), **CHAIN), "binary", 0, "reward/train") == {
+    assert series(frame_of(rows((0, 2, 0.2), (0, 1, 0.1))), "binary", 0, "reward/train") == {
         1: 0.1,
         2: 0.2,
     }

@@ -151,7 +151,7 @@ def test_markup_in_a_completion_is_shown_not_obeyed(tmp_path: Path) -> None:
     chain = folder.write_chain(study, "binary", 0, folder.curve("binary", 0, 20), target=20)
     folder.write_rollouts(chain, [1], completion="</pre><script>alert(1)</script>\x00")
     pictures = dict.fromkeys(("curve-binary", "shared-scores", "signal", "held-out"), "")
-    page = render.page(find(open_source(str(study))), pictures, [str(study)])
+    page = render.pages(find(open_source(str(study))), pictures, [str(study)]).html
     assert "script" not in Page(page).tags
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "\x00" not in page
@@ -225,7 +225,7 @@ def test_pull_writes_the_tidy_history(finished: Path, tmp_path: Path, name: str)
 def page_of(study: Path) -> str:
     found = find(open_source(str(study)))
     names = [f"curve-{arm}" for arm in found.study.arms]
-    return render.page(found, dict.fromkeys((*names, "shared-scores", "signal", "held-out"), ""), [str(study)])
+    return render.pages(found, dict.fromkeys((*names, "shared-scores", "signal", "held-out"), ""), [str(study)]).html
 
 
 def test_the_commands_shown_are_those_that_were_typed(tmp_path: Path) -> None:

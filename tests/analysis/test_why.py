@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis.curves import AREA, curve_scores
-from analysis.history import Row, combine, tidy
+from analysis.history import Identity, Row, columns_of, combine, tidy
 from analysis.reasons import chain_reasons, reasons
 from analysis.why import PASSED, join, summarise
 
@@ -96,15 +96,15 @@ def test_sentences_have_their_uncertainty_from_the_seeds() -> None:
 
 
 def test_areas_and_fixed_steps_are_read_off_the_curves_that_all_chains_have() -> None:
-    frames = [
-        tidy(
-            [Row(0, step, {"score/solved": level * step / 40}) for step in range(1, length + 1)],
-            study="s", arm=arm, seed=seed, run_id=f"{arm}{seed}",
+    chains = [
+        (
+            Identity("s", arm, seed, f"{arm}{seed}"),
+            columns_of([Row(0, step, {"score/solved": level * step / 40}) for step in range(1, length + 1)]),
         )
         for arm, level in (("a", 0.4), ("b", 0.6))
         for seed, length in ((0, 40), (1, 40), (2, 60))
-    ]  # fmt: skip
-    found = curve_scores(combine(frames), ["a", "b"], ["score/solved"], 1, {})
+    ]
+    found = curve_scores(tidy(chains), ["a", "b"], ["score/solved"], 1, {})
     assert found.common_steps == 40
     areas = found.table[found.table["measure"] == AREA].set_index(["arm", "seed"])["value"]
     assert areas["a", 2] == pytest.approx(np.mean([0.4 * step / 40 for step in range(1, 41)]))

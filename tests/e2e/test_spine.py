@@ -12,6 +12,7 @@ import pytest
 
 from ablation import metrics
 from ablation.scoring.rewards import REWARDS
+from analysis.history_plain import parse_plain
 from tests.conftest import command
 from tests.e2e.conftest import TINY, Trained
 
@@ -41,6 +42,7 @@ def test_every_step_has_one_row_with_every_metric(study: Trained, arm: str):
     for row in logged:
         assert set(EVERY_STEP) <= set(row), set(EVERY_STEP) - set(row)
         assert any(name.startswith("train/") for name in row)
+    assert parse_plain((study.folder / f"{arm}-s0" / "history.jsonl").read_bytes()), "it is read the slow way"
 
 
 @pytest.mark.training
