@@ -287,13 +287,46 @@ class EvaluationConfig:
             )
 
 
+ENGINES = ("transformers", "vllm_colocate", "vllm_server")
+
+
 @dataclass
 class GenerationConfig:
-    engine: str = "transformers"
+    """Who samples the completions of a step; all but ``engine`` is for vLLM."""
+
+    engine: str = "transformers"  # transformers | vllm_colocate (in every rank) | vllm_server (on GPUs of its own)
+    tensor_parallel_size: int = 1  # GPUs that share one copy of vLLM's weights; with colocate ranks
+    gpu_memory_utilization: float = 0.3  # vLLM's share of each of its GPUs: weights, activations and KV cache
+    # vLLM leaves its memory to the update. Off: rollouts may then come from stale weights (huggingface/trl issue 5312).
+    enable_sleep_mode: bool = False
+    server_timeout_s: float = 600.0  # for the server to load the weights
+    # Mean over a step's tokens of |log-probability by vLLM - by the trainer|, which grows when vLLM's weights are not
+    # the trainer's: a warning above the first, the end of the link above the second.
+    warn_logp_difference: float = 0.1
+    stop_logp_difference: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.engine != "transformers":
-            raise ConfigError(f"generation.engine={self.engine!r} is unknown; use generation=transformers.")
+        _one_of("generation.engine", self.engine, ENGINES)
+        _at_least("generation", self, tensor_parallel_size=1, server_timeout_s=1, warn_logp_difference=0)
+        if not 0 < self.gpu_memory_utilization < 1:
+            raise ConfigError(
+                f"generation.gpu_memory_utilization={self.gpu_memory_utilization} is no share of a GPU's memory; set "
+                "it between 0 and 1, as generation.gpu_memory_utilization=0.3."
+            )
+        if self.stop_logp_difference < self.warn_logp_difference:
+            raise ConfigError(
+                f"generation.stop_logp_difference={self.stop_logp_difference} is below "
+                f"generation.warn_logp_difference={self.warn_logp_difference}; set it to that or more."
+            )
+
+    @property
+    def vllm(self) -> bool:
+        return self.engine != "transformers"
+
+    @property
+    def own_gpus(self) -> int:
+        """GPUs that sample and do not train."""
+        return self.tensor_parallel_size if self.engine == "vllm_server" else 0
 
 
 @dataclass
@@ -401,6 +434,7 @@ class Config:
                     f"{name}={value!r} cannot name a folder; use letters, digits and any of . _ + = - in {name}=…"
                 )
         self.grpo.layout(self.cluster.ranks)
+        self._check_engine()
         if len(self.chain.save_grid) <= self.selection.skip_first:
             needed = self.chain.save_every * (self.selection.skip_first + 1)
             raise ConfigError(
@@ -412,6 +446,23 @@ class Config:
             raise ConfigError(
                 f"tasks.train={self.tasks.train} tasks do not fill one step of {self.grpo.prompts_per_step} "
                 f"prompts; set tasks.train={self.grpo.prompts_per_step} or more."
+            )
+
+    def _check_engine(self) -> None:
+        """Raises ConfigError where the sampler does not fit on the ranks and GPUs of the chain."""
+        generation, cluster = self.generation, self.cluster
+        if generation.engine == "vllm_colocate" and cluster.ranks % generation.tensor_parallel_size:
+            raise ConfigError(
+                f"generation.tensor_parallel_size={generation.tensor_parallel_size} does not divide "
+                f"cluster.ranks={cluster.ranks}, and colocated vLLM lies on the ranks; set "
+                "generation.tensor_parallel_size=1, or a divisor of the ranks."
+            )
+        needed = cluster.ranks + generation.own_gpus
+        if 0 < cluster.gpus < needed:
+            raise ConfigError(
+                f"{cluster.ranks} ranks and {generation.own_gpus} GPUs of the vLLM server are more than the "
+                f"{cluster.gpus} GPUs of a job; set cluster.gpus_per_node={-(-needed // cluster.nodes)}, or fewer "
+                "ranks."
             )
 
     @property

@@ -27,8 +27,9 @@ ZERO_STD_BINARY = "signal/zero_std_binary"
 ZERO_STD_SHAPED = "signal/zero_std_shaped"
 
 TIME_GENERATE = "time/generate"  # seconds
+TIME_SYNC = "time/sync"  # seconds in which the trainer's weights went to vLLM; in no other part of the step
 TIME_SCORE = "time/score"  # seconds
-TIME_UPDATE = "time/update"  # seconds: everything of the step but generating and scoring
+TIME_UPDATE = "time/update"  # seconds: everything of the step but generating, sync and scoring
 TIME_STEP = "time/step"  # seconds
 TIME_BETWEEN = "time/between"  # seconds from the previous step's end to this one's begin: saving, logging
 TIME_SAVE = "time/save"  # seconds of saving after the step before: candidate, rollouts, state; null where none was
@@ -37,6 +38,9 @@ PEAK_MEMORY_MB = "system/peak_memory_mb"  # peak resident memory of the training
 
 TRL_PREFIX = "train/"  # what TRL logs, under its own names
 NONDETERMINISTIC_PREFIXES = ("time/", "system/", "chain/")
+
+# What TRL logs beside vLLM: the mean over a step's tokens of |log-probability by vLLM - by the trainer|.
+LOGP_DIFFERENCE = "sampling/sampling_logp_difference/mean"
 
 # Held-out evaluation, n samples a task.
 EVAL_PASS_RATIO = "eval/pass_ratio"

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-STEPS, METRICS, TURNS = 10_000, 60, 3
+STEPS, METRICS, TURNS = 10_000, 60, 5
 WRITE = f"""
 import random, wandb
 settings = wandb.Settings(console="off", quiet=True, x_disable_stats=True)

@@ -40,6 +40,7 @@ from ablation.training.recorder import Log, ScoringReward, StepRecorder
 from ablation.training.rollouts import RolloutWriter
 from ablation.training.stopping import Stopping
 from ablation.training.trainer import ChainTrainer, build_trainer
+from ablation.training.vllm_server import VllmServer
 from analysis.errors import AnalysisError
 from analysis.selection import Rule, pick
 
@@ -55,7 +56,6 @@ def train_link(
     guard = partial(lease.check, chain_dir, orders.lease) if orders.lease else None
     if guard is not None:
         guard()
-    resume_dir = chain_dir / "resume"
     state = ranks.from_main(lambda: _cleared(chain_dir, ranks.world))
     first_step = state[0] + 1 if state else 1
     earlier = measured(list(history_rows(chain_dir)))
@@ -69,7 +69,7 @@ def train_link(
             _refuse_holes(chain_dir, tracker, first_step)
             log = Log(tracker, RolloutWriter(chain_dir / "rollouts", first_step))
         stopping = Stopping(orders.job, Stopwatch(earlier), ranks.first_said)
-        trainer = _assemble(config, chain_dir, resume_dir, pool, log, stopping, ranks, guard)
+        trainer = _assemble(config, chain_dir, link, pool, log, stopping, ranks, guard, stack)
         stopping.watch.started(time.monotonic() - orders.job.began_s)
         stopping.listen()
         gc.collect()
@@ -107,12 +107,13 @@ def _refuse_holes(chain_dir: Path, tracker: Tracker, first_step: int) -> None:
 def _assemble(
     config: Config,
     chain_dir: Path,
-    resume_dir: Path,
+    link: int,
     pool: ScoringPool,
     log: Log | None,
     stopping: Stopping,
     ranks: Ranks,
     guard: Callable[[], None] | None,
+    stack: ExitStack,
 ) -> ChainTrainer:
     tasks = load_tasks(config.tasks).train
     set_seed(config.seed)
@@ -123,6 +124,11 @@ def _assemble(
     asked = fitting(questions(tasks, config.model.prompt, tokenizer), limit).asked
     reward = ScoringReward(config, {question.task.task_id: question for question in asked}, pool, ranks.rank)
     recorder = StepRecorder(config, chain_dir, reward, log, stopping, ranks, guard)
+    positions = max(len(question.ids) for question in asked) + config.sampling.max_completion_length
+    server = None
+    if config.generation.engine == "vllm_server" and ranks.is_main:
+        log_file = chain_dir / "logs" / f"vllm-{link}.log"
+        server = stack.enter_context(VllmServer(config, source, positions, log_file))
     trainer = build_trainer(
         config,
         model=model,
@@ -130,8 +136,10 @@ def _assemble(
         asked=asked,
         reward=reward,
         callbacks=[recorder],
-        resume_dir=resume_dir,
+        resume_dir=chain_dir / "resume",
         ranks=ranks,
+        positions=positions,
+        server=server,
     )
     trainer.remove_callback(PrinterCallback)
     recorder.trainer = trainer

@@ -25,6 +25,7 @@ from ablation.training.samples import Sample, step_metrics
 from ablation.training.sampling import derived_seed
 from ablation.training.stopping import Stopping
 from ablation.training.trainer import ChainTrainer
+from ablation.training.vllm import WeightsWatch
 from analysis.ema import Ema
 
 _TRL_TIMES = ("step_time",)  # TRL metrics that are seconds
@@ -101,6 +102,7 @@ class StepRecorder(TrainerCallback):
         self._stopping = stopping
         self._ranks = ranks
         self._guard = guard
+        self._watch = WeightsWatch(config.generation)
         self._ema = Ema(config.selection.span)
         for earlier in log.tracker.rewards.values() if log else ():
             self._ema.update(earlier)
@@ -116,9 +118,10 @@ class StepRecorder(TrainerCallback):
 
     def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         assert self.trainer is not None
-        rank = self._ranks.rank
+        # Ranks that sample with one copy of vLLM's weights draw the same.
+        rank = self._ranks.rank // self._config.generation.tensor_parallel_size
         set_seed(derived_seed("sampling", self._config.seed, state.global_step + 1, *([rank] if rank else [])))
-        self.trainer.generate_seconds = 0.0
+        self.trainer.generate_seconds = self.trainer.sync_seconds = 0.0
         self._started = time.perf_counter()
         self._between = 0.0 if self._ended is None else self._started - self._ended
 
@@ -151,13 +154,14 @@ class StepRecorder(TrainerCallback):
 
     def _make_row(self, samples: Sequence[Sample], step_seconds: float, first: bool) -> None:
         assert self.trainer is not None
-        generate, score = self.trainer.generate_seconds, self._reward.seconds
+        generate, score, sync = self.trainer.generate_seconds, self._reward.seconds, self.trainer.sync_seconds
         self._row = step_metrics(samples)
         self._row[metrics.REWARD_EMA] = self._ema.update(self._row[metrics.REWARD_TRAIN])
         self._row |= {
             metrics.TIME_GENERATE: generate,
+            metrics.TIME_SYNC: sync,
             metrics.TIME_SCORE: score,
-            metrics.TIME_UPDATE: step_seconds - generate - score,
+            metrics.TIME_UPDATE: step_seconds - generate - sync - score,
             metrics.TIME_STEP: step_seconds,
             metrics.TIME_BETWEEN: self._between,
             metrics.TIME_SAVE: self._saving,
@@ -184,6 +188,7 @@ class StepRecorder(TrainerCallback):
         self._log.tracker.log(state.global_step, {**self._row, **trl})
         if control.should_save:  # the state that is written next counts this row
             self._log.tracker.sync()
+        self._watch.look(state.global_step, logs)
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         assert self._ended is not None

@@ -5,8 +5,9 @@ atomically and with a manifest; a step's parts are timed. Loss, advantages and g
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -14,12 +15,15 @@ from datasets import Dataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
+from trl.generation.vllm_client import VLLMClient
 
 from ablation.config import Config
 from ablation.tasks.prompts import Question
 from ablation.training.checkpoints import staging_of, state_dir, write_state
 from ablation.training.ranks import Ranks
-from ablation.training.sampling import StepSampler
+from ablation.training.sampling import StepSampler, derived_seed
+from ablation.training.vllm import ServedSampling, vllm_arguments
+from ablation.training.vllm_server import VllmServer
 
 RewardFunction = Callable[..., list[float | None]]
 
@@ -27,21 +31,57 @@ RewardFunction = Callable[..., list[float | None]]
 class ChainTrainer(GRPOTrainer):
     """GRPOTrainer whose steps are a function of (seed, step) and whose states are complete or absent."""
 
-    def __init__(self, *args: Any, sampler: StepSampler, resume_dir: Path, ranks: Ranks, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        sampler: StepSampler,
+        resume_dir: Path,
+        ranks: Ranks,
+        seed: int,
+        server: VllmServer | None = None,
+        **kwargs: Any,
+    ) -> None:
         self._sampler = sampler
         self._ranks = ranks
         self._resume_dir = resume_dir
-        self.generate_seconds = 0.0  # since the step began
+        self.generate_seconds = 0.0  # since the step began, without sync
+        self.sync_seconds = 0.0
         super().__init__(*args, **kwargs)
+        if self.use_vllm:
+            self._send_weights = self.vllm_generation.sync_weights
+            self.vllm_generation.sync_weights = self._sync_weights  # type: ignore[method-assign]  # to time it
+        if server is not None and ranks.is_main:
+            self._served = self.vllm_generation.vllm_client = ServedSampling(
+                self.vllm_generation.vllm_client,
+                server,
+                step_seed=lambda: derived_seed("sampling", seed, self.state.global_step + 1),
+                again=self._connect_again,
+            )
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> Sampler:
         return self._sampler
 
     def _generate(self, prompts: list) -> Any:
-        started = time.perf_counter()
+        started, synced = time.perf_counter(), self.sync_seconds
         generated = super()._generate(prompts)
-        self.generate_seconds += time.perf_counter() - started
+        self.generate_seconds += time.perf_counter() - started - (self.sync_seconds - synced)
         return generated
+
+    def _sync_weights(self) -> None:
+        started = time.perf_counter()
+        self._send_weights()
+        self.sync_seconds += time.perf_counter() - started
+
+    def _connect_again(self) -> VLLMClient:
+        """Connects to a vLLM server that was started anew, gives it the weights of now and returns its client."""
+        if self._ranks.world > 1:  # weights may lie in pieces on ranks that wait for this one
+            raise RuntimeError(
+                "the vLLM server is gone, and only a chain of one rank can start it again; the next link starts anew"
+            )
+        self.vllm_generation._init_vllm()
+        self._sync_weights()
+        client, self.vllm_generation.vllm_client = self.vllm_generation.vllm_client, self._served
+        return client
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         step = self.state.global_step
@@ -79,8 +119,13 @@ def build_trainer(
     callbacks: list[TrainerCallback],
     resume_dir: Path,
     ranks: Ranks = Ranks(),  # noqa: B008  # frozen
+    positions: int = 0,
+    server: VllmServer | None = None,
 ) -> ChainTrainer:
-    """Returns a trainer for ``config.chain.steps`` steps that asks ``reward`` and tells ``callbacks``."""
+    """Returns a trainer for ``config.chain.steps`` steps that asks ``reward`` and tells ``callbacks``.
+
+    ``positions``: tokens of the longest prompt and completion together, for vLLM.
+    """
     dataset = Dataset.from_dict(
         {
             "prompt": [question.prompt for question in asked],
@@ -99,16 +144,20 @@ def build_trainer(
         sampler=sampler,
         resume_dir=resume_dir,
         ranks=ranks,
+        seed=config.seed,
+        server=server,
         model=model,
         reward_funcs=reward,
-        args=grpo_arguments(config, resume_dir, ranks.world),
+        args=grpo_arguments(config, resume_dir, ranks.world, vllm_arguments(config, positions, server)),
         train_dataset=dataset,
         processing_class=tokenizer,
         callbacks=callbacks,
     )
 
 
-def grpo_arguments(config: Config, resume_dir: Path, world_size: int = 1) -> GRPOConfig:
+def grpo_arguments(
+    config: Config, resume_dir: Path, world_size: int = 1, of_vllm: Mapping[str, Any] = MappingProxyType({})
+) -> GRPOConfig:
     """Returns TRL's arguments for a chain."""
     grpo, sampling = config.grpo, config.sampling
     cuda = torch.cuda.is_available()
@@ -150,4 +199,5 @@ def grpo_arguments(config: Config, resume_dir: Path, world_size: int = 1) -> GRP
         disable_tqdm=True,
         log_completions=False,
         dataloader_pin_memory=cuda,
+        **of_vllm,
     )
