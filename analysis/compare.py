@@ -202,6 +202,10 @@ def _of_many(metric: str, pairs: Sequence[Comparison]) -> str:
         for c in claimed[:5]
     )
     more = f"; and {len(claimed) - 5} more" if len(claimed) > 5 else ""
+    if len(barred) == len(pairs):
+        return (
+            f"{name[0].upper()}{name[1:]}: none of {len(pairs)} pairs of arms is a comparison ({barred[0].obstacle})."
+        )
     text = f"{name[0].upper()}{name[1:]}: of {len(pairs)} pairs of arms {len(claimed)} differ after Holm's correction"
     text += f", by 95 % t intervals over seeds: {shown}{more}." if claimed else "."
     if barred:

@@ -46,6 +46,18 @@ def metric_of(chain: Chain, rule: Rule) -> str:
     return rule.metric if chain.folder else chain.reward or rule.metric
 
 
+def rule_text(chains: Iterable[Chain], rule: Rule) -> str:
+    """The rule in words, with the metric that it smooths in these chains, and whether its candidates are assumed."""
+    chains = list(chains)
+    if any(chain.folder for chain in chains):
+        return rule.text
+    named = sorted({metric_of(chain, rule) for chain in chains if chain.reward})
+    text = rule._replace(metric=" or ".join(named) or "its reward").text
+    if all(chain.saved_steps for chain in chains):
+        return text
+    return f"{text}; where a run does not say when it saved, every {ASSUMED_SAVES} steps is assumed"
+
+
 def rule_of(chains: Iterable[Chain]) -> tuple[Rule, list[str]]:
     """The study's one rule from its configs' ``selection`` and save grid, and a sentence when they disagree.
 
@@ -77,6 +89,8 @@ def pick_all(chains: Iterable[Chain], history: pd.DataFrame, rule: Rule) -> Pick
     curves = cache(lambda metric: by_chain(history, metric))
     assumed: list[str] = []
     for chain in chains:
+        if not chain.folder and not chain.reward:
+            continue  # of which `analysis.foreign.unknown_reward` says more than that there is no curve
         of_chain = rule._replace(metric=metric_of(chain, rule))
         rewards = curves(of_chain.metric).get((chain.arm, chain.seed), {})
         saved = chain.saved_steps

@@ -40,7 +40,8 @@ def drawings(findings: Findings) -> dict[str, Drawing]:
     """{file name without suffix: what draws it}, for `analysis.figures.rendering`."""
     f = findings
     frame, arms, span = f.study.history.frame, f.study.arms, f.picks.rule.span
-    own = {chain.arm: metric_of(chain, f.picks.rule) for chain in reversed(f.study.chains)}
+    known = [chain for chain in f.study.chains if chain.folder or chain.reward]
+    own = {chain.arm: metric_of(chain, f.picks.rule) for chain in reversed(known)}
     curves = cache(lambda metric: by_chain(frame, metric))
 
     def of_arm(arm: str) -> Figure:
@@ -49,7 +50,7 @@ def drawings(findings: Findings) -> dict[str, Drawing]:
     def of_all(*names: str) -> Figure:
         return shared({name: curves(name) for name in names}, arms, span)
 
-    drawn: dict[str, Drawing] = {name: partial(of_arm, arm) for arm, name in curve_names(arms).items()}
+    drawn: dict[str, Drawing] = {name: partial(of_arm, arm) for arm, name in curve_names(arms).items() if arm in own}
     if f.shared:
         drawn["shared-scores"] = partial(of_all, *f.shared[:6])
     if f.foreign:

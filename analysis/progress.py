@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from analysis.errors import AnalysisError
 from analysis.reproduce import training
+from analysis.sources.presets import OURS
 from analysis.sources.study import Chain, Study
 
 _UNFINISHED = ("new", "running", "stopped", "failed")
@@ -60,6 +61,12 @@ def uneven(compared: Sequence[Progress]) -> str:
     behind = [p for p in compared if not p.finished or p.step < goal]
     if not behind:
         return ""
+    if all(p.chain.folder is None and p.chain.trainer != OURS.name for p in behind):
+        ends = ", ".join(f"{p.chain.name} ends at step {p.step}" for p in behind)
+        return (
+            f"not every run has the {goal} steps of the longest: {ends}; finish it with the trainer that made it, or "
+            "move its files out of the folder"
+        )
     which = ", ".join(f"{p.chain.name} is {p.chain.status} at step {p.step} of {p.target}" for p in behind)
     lines = [
         *training([p.chain for p in behind if p.target == goal and p.chain.command]),

@@ -71,21 +71,21 @@ def _of_arm(rows: pd.DataFrame, arm: str, whole: bool) -> list[str]:
     for a, b in combinations(flat, 2):
         apart = _paired(rows, f"flat:{b}", rows, f"flat:{a}", 100, "points")
         said.append(
-            f"On the rollouts of {arm}, {rows[f'flat:{a}'].mean():.0%} of groups have no signal under {a} and "
-            f"{rows[f'flat:{b}'].mean():.0%} under {b} ({apart})."
+            f"On the rollouts of {arm}, {rows[f'flat:{a}'].mean():.1%} of groups have no signal under {a} and "
+            f"{rows[f'flat:{b}'].mean():.1%} under {b} ({apart})."
         )
         of_pair = f":{a},{b}"
         if whole and rows.get(f"correlation{of_pair}", pd.Series(dtype=float)).notna().any():
-            opposite = _range(rows[f"opposite{of_pair}"], "{:.0%}")
+            opposite = _range(rows[f"opposite{of_pair}"], "{:.1%}")
             said.append(
-                f"In the {rows[f'both{of_pair}'].mean():.0%} of its groups where both have one, advantages under {a} "
+                f"In the {rows[f'both{of_pair}'].mean():.1%} of its groups where both have one, advantages under {a} "
                 f"and {b} correlate at {_range(rows[f'correlation{of_pair}'], '{:.2f}')} and have opposite signs in "
                 f"{opposite} of samples."
             )
     if whole:
         said.append(
-            f"Over training, {arm} goes from {_moved(rows, 'partial', '{:.0%}')} of samples that pass some tests but "
-            f"not all, from {_moved(rows, 'solved', '{:.0%}')} that pass all, and from "
+            f"Over training, {arm} goes from {_moved(rows, 'partial', '{:.1%}')} of samples that pass some tests but "
+            f"not all, from {_moved(rows, 'solved', '{:.1%}')} that pass all, and from "
             f"{_moved(rows, 'characters', '{:.0f}')} characters a completion."
         )
     return said
@@ -99,7 +99,7 @@ def _between(table: pd.DataFrame, a: str, b: str, own: Mapping[str, str]) -> lis
         share_a, share_b = 1 - of_a[columns[0]].mean(), 1 - of_b[columns[1]].mean()
         apart = _paired(of_a, columns[0], of_b, columns[1], -100, "points")
         said.append(
-            f"Under the reward that it trains on, {share_b:.0%} of the groups of {b} have a signal and {share_a:.0%} "
+            f"Under the reward that it trains on, {share_b:.1%} of the groups of {b} have a signal and {share_a:.1%} "
             f"of those of {a} ({apart})."
         )
     for column, what, scale, unit in (

@@ -22,12 +22,13 @@ from analysis.cells import (
     robust_cells,
     rules_cells,
 )
-from analysis.compare import answer
+from analysis.compare import Comparison, answer
 from analysis.coverage import LEAST
 from analysis.findings import Findings
-from analysis.picks import metric_of
+from analysis.picks import rule_text
 from analysis.plots import curve_names
 from analysis.reproduce import commands, rebuilt, versions
+from analysis.setting import setting
 from analysis.sources.rollouts import Rollout
 
 _LONGEST = 1200  # characters of a prompt or completion that are shown
@@ -40,9 +41,9 @@ class Pages(NamedTuple):
     markdown: str  # without rollouts
 
 
-def pages(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str]) -> Pages:
+def pages(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str], options: Sequence[str] = ()) -> Pages:
     """Both forms of the report; ``svgs`` are {figure's name: what stands inside the HTML}."""
-    templates, shown = _templates(), context(findings, svgs, sources)
+    templates, shown = _templates(), context(findings, svgs, sources, options)
     text = templates.get_template("report.md.j2").render(shown)
     markdown = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
     return Pages(templates.get_template("report.html.j2").render(shown), markdown)
@@ -70,7 +71,9 @@ def _in_a_cell(text: str) -> str:
     return _in_markdown(text.replace("`", "'"))
 
 
-def context(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str]) -> dict[str, Any]:
+def context(
+    findings: Findings, svgs: Mapping[str, str], sources: Sequence[str], options: Sequence[str] = ()
+) -> dict[str, Any]:
     """What the templates name."""
     f = findings
     tiers = ", ".join(sorted({chain.tier for chain in f.study.chains}))
@@ -79,12 +82,17 @@ def context(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str])
         "svgs": svgs,
         "title": _title(f.study.arms),
         "lead": _lead(f, tiers),
-        "coverage": (
+        "many": _many(f),
+        "setting": setting(f.study.chains),
+        "coverage": ""
+        if not any(not c.obstacle for c in _compared(f))
+        else (
             f"Every interval claims 95 % and is of a kind that was measured to cover at least {LEAST:.0%} at its size, "
-            "on clustered, bounded and skewed data."
+            "on clustered, bounded and skewed data; where one seed in eight collapses, or with a stronger skew, it was "
+            "measured at about 90 %."
         ),
         "warnings": (*f.differences.warnings, *(() if f.foreign else f.asked.warnings)),
-        "rule": _rule(f),
+        "rule": rule_text(f.study.chains, f.picks.rule),
         "curves": curve_names(f.study.arms),
         "of_curves": curves_cells(f),
         "levels": levels_cells(f),
@@ -101,7 +109,7 @@ def context(findings: Findings, svgs: Mapping[str, str], sources: Sequence[str])
         "last_words": answer(f.comparisons, "last"),
         "reasons": reasons_cells(f),
         "rollouts": [_readable(rollout) for rollout in f.rollouts],
-        "commands": commands(f.study, sources),
+        "commands": commands(f.study, sources, options),
         "rebuilt": rebuilt(f.study),
         "versions": Table(("package", "version"), tuple(versions(f.study)), 2),
         "tiers": tiers,
@@ -118,11 +126,21 @@ def _lead(f: Findings, tiers: str) -> str:
     return f"{size} known from W&B." if f.foreign else f"{size} trained by GRPO. Candidates ran under: {tiers}."
 
 
-def _rule(f: Findings) -> str:
-    if not f.foreign:
-        return f.picks.rule.text
-    named = sorted({metric_of(chain, f.picks.rule) for chain in f.study.chains if chain.reward})
-    return f.picks.rule._replace(metric=" or ".join(named) or "its reward").text
+def _compared(f: Findings) -> tuple[Comparison, ...]:
+    return (*f.comparisons, *f.curves.comparisons, *f.health)
+
+
+def _many(f: Findings) -> str:
+    """How many intervals there are beside those that a reader looks at, for they are not corrected for that."""
+    shown = [c for c in _compared(f) if not c.obstacle]
+    if not shown:
+        return ""
+    apart = sum(c.difference.excludes_zero for c in shown)
+    return (
+        f"This report has {len(shown)} intervals of differences between arms (`comparison.csv`), of which {apart} "
+        "leave 0 out; without any difference one in twenty would. Holm's correction is for the pairs of arms of one "
+        "score, not for the number of scores, so choose the score that decides before you look."
+    )
 
 
 def _readable(rollout: Rollout) -> dict[str, str]:

@@ -10,6 +10,7 @@ from analysis import figures
 from analysis.csvs import write_csvs
 from analysis.errors import AnalysisError
 from analysis.findings import Findings, find
+from analysis.foreign import unknown_reward
 from analysis.plots import drawings
 from analysis.progress import begun
 from analysis.render import pages
@@ -26,22 +27,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         study = begun(open_sources(sources, naming))
         out = Path(arguments.out) if arguments.out else _default_out(sources)
         findings = find(study)
-        write(findings, out, sources)
+        write(findings, out, sources, _options(arguments))
     except AnalysisError as error:
         print(f"analysis.report: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"analysis.report: {error}: name a folder that can be written with --out DIR.", file=sys.stderr)
         return 2
-    print("\n".join(findings.answer))
+    print("\n".join(said(findings)))
     if findings.problems:
-        print(f"{len(findings.problems)} problems found: see the end of the report.")
+        count = len(findings.problems)
+        print(f"{count} problem{'s were' if count > 1 else ' was'} found: see the end of the report.")
     print(f"Report: {(out / 'report.html').as_posix()}")
     return 0
 
 
-def write(findings: Findings, out: Path, sources: Sequence[str]) -> None:
-    """report.html, report.md, best.json, the csv files and figures/ (svg and png) into ``out``, made when absent."""
+def said(findings: Findings) -> tuple[str, ...]:
+    """What a person should read first: the answer, or of runs known from W&B alone what they show."""
+    if findings.foreign is None:
+        return findings.answer
+    unknown = unknown_reward(findings.study)
+    return (*findings.foreign.can, *([f"Not known: {unknown[0].lower()}{unknown[1:]}"] if unknown else []))
+
+
+def write(findings: Findings, out: Path, sources: Sequence[str], options: Sequence[str] = ()) -> None:
+    """report.html, report.md, best.json, the csv files and figures/ (svg and png) into ``out``, made when absent.
+
+    ``sources`` and ``options`` are the words of the command that the report says it was made by.
+    """
     (out / "figures").mkdir(parents=True, exist_ok=True)
     svgs: dict[str, str] = {}
     with figures.style(), figures.rendering(drawings(findings)) as drawn:
@@ -52,9 +65,14 @@ def write(findings: Findings, out: Path, sources: Sequence[str]) -> None:
             svgs[name] = figures.inline(files.svg, name)
     best = json.dumps(findings.best, indent=2, ensure_ascii=False) + "\n"
     (out / "best.json").write_text(best, encoding="utf-8")
-    written = pages(findings, svgs, sources)
+    written = pages(findings, svgs, sources, options)
     (out / "report.html").write_text(written.html, encoding="utf-8")
     (out / "report.md").write_text(written.markdown, encoding="utf-8")
+
+
+def _options(arguments: argparse.Namespace) -> list[str]:
+    given = (("--naming", arguments.naming), ("--out", arguments.out))
+    return [word for name, value in given if value for word in (name, value)]
 
 
 def _default_out(sources: Sequence[str]) -> Path:

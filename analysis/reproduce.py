@@ -8,13 +8,15 @@ from analysis.sources.study import Chain, Study
 _STEPS = "chain.steps="
 
 
-def commands(study: Study, sources: Sequence[str]) -> list[str]:
-    """Training, evaluation and report, in order; `rebuilt` tells whether a training line was not kept."""
+def commands(study: Study, sources: Sequence[str], options: Sequence[str] = ()) -> list[str]:
+    """Training, evaluation and report (with ``options``), in order; `rebuilt` tells whether a training line was not
+    kept."""
+    report = f"python -m analysis.report {shlex.join([*sources, *options])}"
     if all(chain.folder is None for chain in study.chains):  # nothing of them was started here
-        return [f"python -m analysis.report {' '.join(shlex.quote(source) for source in sources)}"]
+        return [report]
     lines = training(study.chains)
     lines += [f"python -m ablation.evaluate {shlex.quote(source)}" for source in sources]
-    return [*lines, f"python -m analysis.report {' '.join(shlex.quote(source) for source in sources)}"]
+    return [*lines, report]
 
 
 def rebuilt(study: Study) -> bool:

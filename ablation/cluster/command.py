@@ -5,10 +5,13 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
+from ablation.cluster.disk import parameters_of
+from ablation.cluster.memory import refuse_too_large
 from ablation.cluster.pace import pace_of, refuse_short_time, too_few_links
 from ablation.cluster.planning import plan_text
 from ablation.cluster.submission import refuse_without_slurm, standing_table, submit
 from ablation.config import Config, ConfigError
+from ablation.machine import refuse_without_vllm
 from ablation.training.asking import how_asked
 from ablation.training.base_model import ensure_base_model
 from ablation.training.chain import chain_dir, history_rows
@@ -26,6 +29,9 @@ def without_training(configs: Sequence[Config], command: str) -> str | None:
         raise ConfigError(f"the sweep asks for cluster={','.join(sorted(kinds))}; choose one for all of its chains.")
     if configs[0].plan:
         return plan_text(configs)
+    for config in configs:
+        if config.cluster.container is None:  # which brings its own
+            refuse_without_vllm(config)
     if kinds == {"local"}:
         return None
     refuse_without_slurm()
@@ -37,7 +43,10 @@ def without_training(configs: Sequence[Config], command: str) -> str | None:
 
 
 def _look_ahead(config: Config) -> None:
-    """Says or refuses what the time of the jobs will not suffice for."""
+    """Says or refuses what the time of the jobs will not suffice for, or the memory of their GPUs."""
+    parameters = parameters_of(config) if config.cluster.gpus else None
+    if parameters is not None:
+        refuse_too_large(config, parameters)
     pace = pace_of(config)
     refuse_short_time(config, pace)
     done = max((row["step"] for row in history_rows(chain_dir(config))), default=0)

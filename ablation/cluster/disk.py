@@ -7,7 +7,8 @@ from pathlib import Path
 
 from huggingface_hub import get_safetensors_metadata, snapshot_download
 
-from ablation.config import Config, TinyArchitecture
+from ablation.cluster.memory import qwen3_parameters
+from ablation.config import Architecture, Config
 from ablation.training.base_model import base_model_path
 from ablation.training.checkpoints import STATES_KEPT
 
@@ -30,17 +31,22 @@ def chain_bytes(config: Config, parameters: int) -> int:
 
 
 def parameters_of(config: Config) -> int | None:
-    """Returns how many parameters the model has; None when that cannot be found out here."""
+    """Returns how many parameters the model has, by its weights or else by the sizes that its config gives."""
     path = base_model_path(config)
     if config.model.path is None and not Path(path).is_dir():
-        return _qwen3_parameters(config.model.architecture)
+        return qwen3_parameters(config.model.architecture)
     folder = Path(path).expanduser()
     try:
         if not folder.is_dir():
             folder = Path(snapshot_download(path, local_files_only=True))
         return sum(map(_elements, folder.glob("*.safetensors"))) or None
     except (OSError, ValueError):
-        return _on_the_hub(path)
+        return _on_the_hub(path) or _as_said(config.model.architecture)
+
+
+def _as_said(sizes: Architecture) -> int | None:
+    """Parameters by the config's sizes; None where those are of the tiny model, as where nobody gave any."""
+    return None if sizes == Architecture() else qwen3_parameters(sizes)
 
 
 def _on_the_hub(path: str) -> int | None:
@@ -56,11 +62,3 @@ def _elements(weights: Path) -> int:
         (size,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(size))
     return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-
-
-def _qwen3_parameters(shape: TinyArchitecture) -> int:
-    """Parameters of a Qwen3 with tied embeddings."""
-    attention = shape.hidden_size * shape.head_dim * (2 * shape.num_attention_heads + 2 * shape.num_key_value_heads)
-    norms = 2 * shape.head_dim + 2 * shape.hidden_size
-    layer = attention + 3 * shape.hidden_size * shape.intermediate_size + norms
-    return shape.vocab_size * shape.hidden_size + shape.num_hidden_layers * layer + shape.hidden_size

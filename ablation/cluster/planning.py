@@ -1,12 +1,13 @@
 """What a study will take, and what it could show, before anything is submitted."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ablation.chain_files import read_tail
 from ablation.cluster.detectable import LEVEL, MIN_SEEDS, POWER, Noise, smallest_difference
 from ablation.cluster.disk import chain_bytes, parameters_of
+from ablation.cluster.memory import memory_text, refuse_too_large
 from ablation.cluster.pace import Pace, minutes, pace_of, refuse_short_time, too_few_links
 from ablation.config import Config
 from ablation.metrics import STEP
@@ -66,11 +67,25 @@ def plan_text(configs: Sequence[Config]) -> str:
     parameters = {str(config.model): parameters_of(config) for config in configs}
     plans = [plan_chain(config, parameters[str(config.model)]) for config in configs]
     rows = [_cells(plan) for plan in plans]
-    lines = ["", *table(HEADER, rows), "", _sum(plans), *_rates(configs[0], plans)]
+    lines = ["", *table(HEADER, rows), "", _sum(plans), *_rates(configs[0], plans), *_memory(configs, parameters)]
     lines += [plan.warning for plan in plans if plan.warning]
     lines += _shows(configs)
     lines.append("Nothing was trained or submitted; type the same command without plan=true.")
     return "\n".join(lines)
+
+
+def _memory(configs: Sequence[Config], parameters: Mapping[str, int | None]) -> list[str]:
+    """What a GPU will hold, once for all chains that are alike; nothing for chains without GPUs.
+
+    Raises ConfigError where it cannot.
+    """
+    said: dict[str, None] = {}
+    for config in configs:
+        count = parameters[str(config.model)]
+        if config.cluster.gpus and count is not None:
+            refuse_too_large(config, count)
+            said[memory_text(config, count)] = None
+    return list(said)
 
 
 def _cells(plan: ChainPlan) -> tuple[str, ...]:
@@ -88,6 +103,9 @@ def _cells(plan: ChainPlan) -> tuple[str, ...]:
 
 def _sum(plans: Sequence[ChainPlan]) -> str:
     known = [plan.hours for plan in plans if plan.hours is not None]
+    if not known:
+        on_disk = sum(plan.disk or 0 for plan in plans)
+        return f"{len(plans)} chains: an unknown time, {size(on_disk) if on_disk else '?'} of disk at the peak."
     hours = sum(known)
     gpu_hours = sum((plan.hours or 0.0) * plan.gpus for plan in plans)
     at_least = "" if len(known) == len(plans) else "at least "

@@ -55,9 +55,12 @@ def held_out_prompts(config: Config) -> list[str]:
 
 
 def _tiny_folder(config: Config) -> Path:
+    sizes = asdict(config.model.architecture)
+    if sizes["tie_word_embeddings"]:  # as ever since before there was a choice
+        del sizes["tie_word_embeddings"]
     recipe = [
         RECIPE,
-        asdict(config.model.architecture),
+        sizes,
         asdict(config.model.pretraining),
         held_out_prompts(config),
     ]

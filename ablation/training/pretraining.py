@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from ablation import config as configuration
-from ablation.config import ModelConfig, PretrainingConfig, TinyArchitecture
+from ablation.config import Architecture, ModelConfig, PretrainingConfig
 from ablation.tasks import katas
 from ablation.training.base_model import held_out_prompts
 from ablation.training.lifeline import end_with_parent
@@ -67,7 +67,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=EOS, padding_side="left")
 
 
-def _qwen3_config(architecture: TinyArchitecture, tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
+def _qwen3_config(architecture: Architecture, tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
     return Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=architecture.hidden_size,
@@ -77,7 +77,7 @@ def _qwen3_config(architecture: TinyArchitecture, tokenizer: PreTrainedTokenizer
         head_dim=architecture.head_dim,
         intermediate_size=architecture.intermediate_size,
         max_position_embeddings=architecture.max_position_embeddings,
-        tie_word_embeddings=True,
+        tie_word_embeddings=architecture.tie_word_embeddings,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,

@@ -4,25 +4,27 @@ Departures from TRL 1.16: prompts come from (seed, step) instead of one shuffle;
 atomically and with a manifest; a step's parts are timed. Loss, advantages and generation are TRL's own.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import requests
 import torch
 from datasets import Dataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
-from trl.generation.vllm_client import VLLMClient
 
 from ablation.config import Config
 from ablation.tasks.prompts import Question
 from ablation.training.checkpoints import staging_of, state_dir, write_state
+from ablation.training.places import free_port
 from ablation.training.ranks import Ranks
 from ablation.training.sampling import StepSampler, derived_seed
-from ablation.training.vllm import ServedSampling, vllm_arguments
+from ablation.training.vllm import SeededClient, vllm_arguments
 from ablation.training.vllm_server import VllmServer
 
 RewardFunction = Callable[..., list[float | None]]
@@ -50,20 +52,25 @@ class ChainTrainer(GRPOTrainer):
         if self.use_vllm:
             self._send_weights = self.vllm_generation.sync_weights
             self.vllm_generation.sync_weights = self._sync_weights  # type: ignore[method-assign]  # to time it
-        if server is not None and ranks.is_main:
-            self._served = self.vllm_generation.vllm_client = ServedSampling(
-                self.vllm_generation.vllm_client,
-                server,
-                step_seed=lambda: derived_seed("sampling", seed, self.state.global_step + 1),
-                again=self._connect_again,
-            )
+        self._server = server
+        self._seed = seed
+        if server is not None:
+            self._seed_client()
 
     def _get_train_sampler(self, dataset: Dataset | None = None) -> Sampler:
         return self._sampler
 
     def _generate(self, prompts: list) -> Any:
+        if self._server is not None and not self._server.healthy():
+            self._serve_again()
         started, synced = time.perf_counter(), self.sync_seconds
-        generated = super()._generate(prompts)
+        try:
+            generated = super()._generate(prompts)
+        except requests.RequestException:
+            if self._server is None or self._server.healthy():
+                raise
+            self._serve_again()
+            generated = super()._generate(prompts)  # samples what it would have: seeds are of the step
         self.generate_seconds += time.perf_counter() - started - (self.sync_seconds - synced)
         return generated
 
@@ -72,16 +79,27 @@ class ChainTrainer(GRPOTrainer):
         self._send_weights()
         self.sync_seconds += time.perf_counter() - started
 
-    def _connect_again(self) -> VLLMClient:
-        """Connects to a vLLM server that was started anew, gives it the weights of now and returns its client."""
-        if self._ranks.world > 1:  # weights may lie in pieces on ranks that wait for this one
-            raise RuntimeError(
-                "the vLLM server is gone, and only a chain of one rank can start it again; the next link starts anew"
-            )
+    def _serve_again(self) -> None:
+        """Starts the vLLM server anew, to get the weights of now before it samples.
+
+        Raises:
+            RuntimeError: other ranks wait for this one, and would not take part in that.
+        """
+        assert self._server is not None
+        if self._ranks.world > 1:
+            raise RuntimeError("the vLLM server is gone; type the same command again, whose link starts another")
+        logging.warning("The vLLM server is gone; it is started again before step %d.", self.state.global_step + 1)
+        self._server.restart()
+        self.vllm_generation.group_port = free_port()  # the old one is still held
         self.vllm_generation._init_vllm()
-        self._sync_weights()
-        client, self.vllm_generation.vllm_client = self.vllm_generation.vllm_client, self._served
-        return client
+        self._seed_client()
+        self._last_loaded_step = -1  # TRL's note of which step's weights the server has
+
+    def _seed_client(self) -> None:
+        self.vllm_generation.vllm_client = SeededClient(
+            self.vllm_generation.vllm_client,
+            lambda: derived_seed("sampling", self._seed, self.state.global_step + 1),
+        )
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         step = self.state.global_step

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from analysis.errors import AnalysisError
-from analysis.sources.presets import Preset
+from analysis.sources.presets import USER, Preset
 
 
 class Naming(NamedTuple):
@@ -25,7 +25,7 @@ class Naming(NamedTuple):
         """The preset with the user's keys in place of its own."""
         if not (self.step or self.reward):
             return recognised
-        base = recognised or Preset("named by the user", "", "")
+        base = recognised or USER
         changed = base._replace(step=self.step or base.step, reward=self.reward or base.reward)
         return changed if changed.step else None
 

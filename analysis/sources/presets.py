@@ -27,6 +27,7 @@ class Preset(NamedTuple):
 
 
 OURS = Preset("ablation", metrics.STEP, metrics.REWARD_TRAIN)
+USER = Preset("named by the user", "", "")
 PRESETS = (
     OURS,  # logs what TRL logs too, so it is asked first
     Preset(

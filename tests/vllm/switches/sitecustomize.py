@@ -54,10 +54,10 @@ class Broadcast:
     def __init__(self, host: str, port: int, rank: int, world_size: int) -> None:
         from vllm.distributed.utils import StatelessProcessGroup
 
-        self._group = StatelessProcessGroup.create(host=host, port=port, rank=rank, world_size=world_size)
+        self.group = StatelessProcessGroup.create(host=host, port=port, rank=rank, world_size=world_size)
 
     def broadcast(self, tensor: Any, src: int) -> Any:
-        return self._group.broadcast_obj(tensor, src)
+        return self.group.broadcast_obj(tensor, src)
 
 
 def server_side(module: ModuleType) -> None:
