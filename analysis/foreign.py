@@ -99,7 +99,7 @@ def conclude(
     ends = {(chain.arm, chain.seed): logged.get((chain.arm, chain.seed), 0) for chain in study.chains}
     whole = _whole(ends)
     can = [_what_there_is(study), *_early(ends, whole)]
-    moves = [move for arm in study.arms for move in _own_rewards(study, picks, arm, whole)]
+    moves = [move for arm in study.arms for move in _own_rewards(study, picks, arm, ends)]
     can += [move.words for move in moves] if len(study.arms) <= FEW_ARMS else _in_short(moves)
     for metric in shared:
         at_end = [c for c in curves.comparisons if c.metric == metric and c.checkpoint != AREA]
@@ -143,7 +143,10 @@ def _early(ends: Mapping[tuple[str, int], int], whole: Mapping[tuple[str, int], 
     if not early:
         return []
     shown = ", ".join(early[:8]) + (f" and {len(early) - 8} more" if len(early) > 8 else "")
-    return [f"Of these {len(early)} ended early, of {max(ends.values())} steps, and count in nothing below: {shown}."]
+    return [
+        f"{len(early)} of them ended before the {max(ends.values())} steps of the longest and count in no comparison: "
+        f"{shown}."
+    ]
 
 
 class _Move(NamedTuple):
@@ -165,10 +168,13 @@ def _in_short(moves: Sequence[_Move]) -> list[str]:
     ]
 
 
-def _own_rewards(study: Study, picks: Picks, arm: str, whole: Mapping[tuple[str, int], int]) -> list[_Move]:
+def _own_rewards(study: Study, picks: Picks, arm: str, ends: Mapping[tuple[str, int], int]) -> list[_Move]:
     """How an arm's own reward moved from the first quarter to the end: within one scale, so it may be said."""
     metrics_of = dict.fromkeys(chain.reward for chain in study.chains if chain.arm == arm and chain.reward)
     moves = []
+    whole = _whole({key: end for key, end in ends.items() if key[0] == arm})  # by the longest of this arm
+    early = max(whole.values()) < _WHOLE * max(ends.values())
+    at_end = f"at step {max(whole.values())}, where the longest run of the arm ends" if early else "at the end"
     for metric in metrics_of:
         of_chains = by_chain(study.history.frame, metric)
         curves = {seed: curve for (name, seed), curve in of_chains.items() if name == arm and (arm, seed) in whole}
@@ -180,7 +186,7 @@ def _own_rewards(study: Study, picks: Picks, arm: str, whole: Mapping[tuple[str,
             continue
         size = (
             f"The reward that {arm} optimises ({metric}) goes from {_mean(first):.3g} after a quarter of its steps to "
-            f"{_mean(last):.3g} at the end (EMA, mean of {d.n} seed{'s' if d.n > 1 else ''})"
+            f"{_mean(last):.3g} {at_end} (EMA, mean of {d.n} seed{'s' if d.n > 1 else ''})"
         )
         if d.has_interval:
             trend = "it rises" if d.low > 0 else "it falls" if d.high < 0 else "no trend is shown"

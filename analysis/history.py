@@ -55,6 +55,18 @@ def number(value: Any) -> float | None:
         return None
 
 
+LARGEST = 2**53  # a step or link; beyond it floats do not count by one
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written: JSON may hold half of a surrogate pair."""
+    return name.isascii() or _shown(name) == name
+
+
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
 def parse_row(item: Mapping[str, Any], link: int = 0) -> tuple[Row, list[str]]:
     """A row from one JSON object, and the names of the entries that are no numbers.
 
@@ -64,17 +76,19 @@ def parse_row(item: Mapping[str, Any], link: int = 0) -> tuple[Row, list[str]]:
         ValueError: there is no whole ``step``.
     """
     step = number(item.get(metrics.STEP, "none"))
-    if step is None or not math.isfinite(step) or step != int(step):
+    if step is None or not math.isfinite(step) or step != int(step) or not 0 <= step <= LARGEST:
         raise ValueError(f'"step" is {item.get(metrics.STEP)!r} where a whole number is expected')
     given = number(item.get(metrics.LINK, link))
-    link = int(given) if given is not None and math.isfinite(given) else link
+    known = given is not None and math.isfinite(given) and 0 <= given <= LARGEST
+    link = int(given) if known and given is not None else link
     # Nearly all values are floats, so the shortest way is for them.
     values: dict[str, Any] = {name: value if type(value) is float else number(value) for name, value in item.items()}
     values.pop(metrics.STEP)
     values.pop(metrics.LINK, None)
-    odd = sorted(name for name, value in values.items() if value is None)
+    odd = sorted(name for name, value in values.items() if value is None or not _is_text(name))
     for name in odd:
         del values[name]
+    odd += [] if known else [metrics.LINK]
     return Row(link, int(step), values), odd
 
 
@@ -97,7 +111,7 @@ def parse_lines(text: bytes, name: str) -> Parsed:
             problems.append(f"{name} line {position} {what}; the other lines were kept.")
             continue
         rows.append(row)
-        problems.extend(f"{name} line {position}: {metric} is not a number and was left out." for metric in odd)
+        problems.extend(f"{name} line {position}: {_shown(metric)} is not a number and was left out." for metric in odd)
     return Parsed(rows, problems)
 
 

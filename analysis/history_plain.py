@@ -1,11 +1,13 @@
 """A plain ``history.jsonl`` read column by column: the same frame as row by row, at a third of the time. Pure."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
 from ablation import metrics
-from analysis.history import Columns, surviving
+from analysis.history import LARGEST, Columns, surviving
 
 
 def parse_plain(text: bytes) -> Columns | None:
@@ -14,7 +16,8 @@ def parse_plain(text: bytes) -> Columns | None:
     Plain lines are whole JSON objects of finite numbers, truth values and nulls, each with a whole step and a link.
     Nothing is said of others here: whoever reads them row by row can name the line.
     """
-    if not text.endswith(b"\n"):
+    lines = [line.strip() for line in text.split(b"\n") if line.strip()]
+    if not text.endswith(b"\n") or not lines or not _look_plain(lines):
         return None
     try:
         table = arrow_json.read_json(pa.BufferReader(text), arrow_json.ReadOptions(use_threads=False))
@@ -23,9 +26,7 @@ def parse_plain(text: bytes) -> Columns | None:
         columns = [_numbers(table[name], name, text) for name in names]
     except (pa.ArrowException, ValueError, KeyError):
         return None
-    if table.num_rows != sum(1 for line in text.split(b"\n") if line.strip()):  # two objects in one line
-        return None
-    if not names:
+    if table.num_rows != len(lines) or not names:  # two objects in one line
         return None
     kept = surviving(links.tolist(), steps.tolist())
     values = np.column_stack([values for values, _ in columns])[kept]
@@ -34,13 +35,22 @@ def parse_plain(text: bytes) -> Columns | None:
     return Columns(links[kept][rows], steps[kept][rows], names, numbers.astype(np.int32), values[logged])
 
 
+def _look_plain(lines: list[bytes]) -> bool:
+    """Whether every line is an object of its own, and a few of them have much the same names: a table of rows that
+    share none would be far larger than its text."""
+    if not all(line.startswith(b"{") and line.endswith(b"}") for line in lines):
+        return False
+    some = [set(re.findall(rb'"([^"]*)"\s*:', lines[at * (len(lines) - 1) // 7])) for at in range(8)]
+    return len(set.union(*some)) <= 2 * max(map(len, some)) + 16
+
+
 def _whole(table: pa.Table, name: str) -> np.ndarray:
     column = table[name]
     if not pa.types.is_integer(column.type) or column.null_count:
         raise ValueError(f"{name} is {column.type}")
     whole = column.to_numpy()
-    if np.abs(whole).max(initial=0) > 2**53:
-        raise ValueError(f"{name} is larger than floats can count")
+    if whole.min(initial=0) < 0 or whole.max(initial=0) > LARGEST:
+        raise ValueError(f"{name} is no count")
     return whole
 
 
@@ -56,7 +66,7 @@ def _numbers(column: pa.ChunkedArray, name: str, text: bytes) -> tuple[np.ndarra
     if not column.null_count:
         return floats, numbers
     # A null is an entry, and an absent one is none: the parser does not tell them apart, but their count does.
-    written_alike = b"\\" not in text and b'" :' not in text
+    written_alike = b"\\" not in text and not re.search(rb'"\s+:', text)
     entries = text.count(f'"{name}":'.encode()) if written_alike else -1
     if entries not in (len(column), len(column) - column.null_count):
         raise ValueError(f"{name} is null in some lines and absent in others")

@@ -95,7 +95,7 @@ def pick_all(chains: Iterable[Chain], history: pd.DataFrame, rule: Rule) -> Pick
         rewards = curves(of_chain.metric).get((chain.arm, chain.seed), {})
         saved = chain.saved_steps
         if chain.folder is None and not saved and rewards:
-            saved = tuple(range(ASSUMED_SAVES, max(rewards) + 1, ASSUMED_SAVES))
+            saved = tuple(step for step in rewards if step > 0 and step % ASSUMED_SAVES == 0)
             assumed.append(chain.name)
         try:
             picked = pick(rewards, saved, of_chain)
@@ -120,7 +120,9 @@ _TABLE = ["arm", "seed", "step", "score", "candidates", "steps", "noise_sd", "op
 def _row(chain: Chain, picked: Pick, rewards: Mapping[int, float], saved: Sequence[int], rule: Rule) -> dict[str, Any]:
     steps = max(rewards)
     candidates = [step for step in candidate_steps(saved, rule) if step <= steps]
-    noise_sd, optimism_sd = noise(rewards), optimism(candidates, rule.span, steps)
+    place = {step: number for number, step in enumerate(sorted(rewards), start=1)}  # some count tokens as steps
+    places = [place[step] for step in candidates if step in place]
+    noise_sd, optimism_sd = noise(rewards), optimism(places, rule.span, len(rewards))
     values = (
         picked.step,
         picked.score,

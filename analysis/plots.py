@@ -6,6 +6,7 @@ Arms' own training rewards are on different scales, so they never share an axis:
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -152,5 +153,6 @@ def curve_names(arms: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for arm in arms:
         name = "curve-" + "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in arm)
-        names[arm] = name if name not in names.values() else f"{name}-{len(names)}"
+        free = (f"{name}{end}" for end in chain([""], (f"-{number}" for number in count(2))))
+        names[arm] = next(one for one in free if one not in names.values())
     return names

@@ -38,10 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def write(frame: pd.DataFrame, out: Path) -> None:
     """The tidy frame as .csv or .parquet, with the folder made when absent."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".csv":
-        frame.to_csv(out, index=False)
-    else:
-        frame.to_parquet(out, index=False)
+    fresh = out.with_name(f".{out.name}.writing")
+    try:
+        if out.suffix == ".csv":
+            frame.to_csv(fresh, index=False)
+        else:
+            frame.to_parquet(fresh, index=False)
+        fresh.replace(out)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

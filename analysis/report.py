@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from analysis import figures
 from analysis.csvs import write_csvs
@@ -16,6 +17,8 @@ from analysis.progress import begun
 from analysis.render import pages
 from analysis.sources import newest_study, open_sources
 from analysis.sources.naming import RECOGNISED, load
+
+INTERRUPTED = 130  # exit code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AnalysisError as error:
         print(f"analysis.report: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("analysis.report: interrupted, and no report was written; type the same command again.", file=sys.stderr)
+        return INTERRUPTED
     except OSError as error:
         print(f"analysis.report: {error}: name a folder that can be written with --out DIR.", file=sys.stderr)
         return 2
@@ -55,7 +61,18 @@ def write(findings: Findings, out: Path, sources: Sequence[str], options: Sequen
 
     ``sources`` and ``options`` are the words of the command that the report says it was made by.
     """
-    (out / "figures").mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out, prefix=".writing-") as name:  # so that no report is of two studies
+        fresh = Path(name)
+        _write(findings, fresh, sources, options)
+        for path in sorted(path for path in fresh.rglob("*") if path.is_file()):
+            target = out / path.relative_to(fresh)
+            target.parent.mkdir(exist_ok=True)
+            path.replace(target)
+
+
+def _write(findings: Findings, out: Path, sources: Sequence[str], options: Sequence[str]) -> None:
+    (out / "figures").mkdir()
     svgs: dict[str, str] = {}
     with figures.style(), figures.rendering(drawings(findings)) as drawn:
         write_csvs(findings, out)
@@ -71,8 +88,7 @@ def write(findings: Findings, out: Path, sources: Sequence[str], options: Sequen
 
 
 def _options(arguments: argparse.Namespace) -> list[str]:
-    given = (("--naming", arguments.naming), ("--out", arguments.out))
-    return [word for name, value in given if value for word in (name, value)]
+    return ["--naming", arguments.naming] if arguments.naming else []
 
 
 def _default_out(sources: Sequence[str]) -> Path:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
+from analysis.sources.naming import field
 from analysis.sources.study import Chain, Study
 
 _STEPS = "chain.steps="
@@ -11,8 +12,10 @@ _STEPS = "chain.steps="
 def commands(study: Study, sources: Sequence[str], options: Sequence[str] = ()) -> list[str]:
     """Training, evaluation and report (with ``options``), in order; `rebuilt` tells whether a training line was not
     kept."""
-    report = f"python -m analysis.report {shlex.join([*sources, *options])}"
-    if all(chain.folder is None for chain in study.chains):  # nothing of them was started here
+    foreign = all(chain.folder is None for chain in study.chains)  # nothing of them was started here
+    elsewhere = ["--out", "DIR"] if foreign or len(sources) > 1 else []
+    report = f"python -m analysis.report {shlex.join([*sources, *options, *elsewhere])}"
+    if foreign:
         return [report]
     lines = training(study.chains)
     lines += [f"python -m ablation.evaluate {shlex.quote(source)}" for source in sources]
@@ -47,7 +50,7 @@ def with_steps(command: str, steps: int) -> str:
 
 
 def _rebuilt(study: str, chains: Sequence[Chain]) -> str:
-    rewards = dict.fromkeys(str((chain.config.get("reward") or {}).get("name", chain.arm)) for chain in chains)
+    rewards = dict.fromkeys(str(field(chain.config, "reward.name") or chain.arm) for chain in chains)
     seeds = ",".join(str(seed) for seed in sorted({chain.seed for chain in chains}))
     values = (f"study={study}", f"reward={','.join(rewards)}", f"seed={seeds}")
     return shlex.join(["python", "-m", "ablation.run", "-m", *values])

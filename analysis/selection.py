@@ -122,17 +122,23 @@ def ship(validation: pd.DataFrame, picks: Mapping[int, Pick], by: str = "solved"
 
 
 def _mean_scores(validation: pd.DataFrame, at: set[tuple[int, int]], by: str) -> dict[int, tuple[float, float]]:
-    """{seed: means of ``by`` and of the pass ratio} at these seeds' steps, of those that have one."""
-    means = validation[["seed", "step"]].assign(
+    """{seed: means of ``by`` and of the pass ratio} at these seeds' steps, over the tasks that all of them have scores
+    of; of seeds with one."""
+    rows = validation[["seed", "step", "task_id"]].assign(
         main=validation[by].astype(float), second=validation["pass_ratio"].astype(float)
     )
-    rows = means.groupby(["seed", "step"]).mean().dropna(subset="main").itertuples(name=None)
-    return {int(seed): (main, second) for (seed, step), main, second in rows if (int(seed), int(step)) in at}
+    places = pd.Series(zip(rows["seed"], rows["step"], strict=True), index=rows.index, dtype=object)
+    rows = rows[places.isin(at)].dropna(subset="main")
+    seeds = rows.groupby("task_id")["seed"].nunique()
+    rows = rows[rows["task_id"].isin(seeds.index[seeds == rows["seed"].nunique()])]
+    means = rows.groupby("seed")[["main", "second"]].mean().fillna(-math.inf)
+    return {int(str(seed)): (main, second) for seed, main, second in means.itertuples(name=None)}
 
 
 def _no_candidate(saved: list[int], candidates: list[int], rewards: Mapping[int, float | None], rule: Rule) -> str:
     if candidates:
-        found = f"none of the candidates {candidates} has a {rule.metric} in the history of {len(rewards)} steps"
+        shown = ", ".join(map(str, candidates[:10])) + (", …" if len(candidates) > 10 else "")
+        found = f"none of the candidates {shown} has a {rule.metric} in the history of {len(rewards)} steps"
     else:
         grid = f" of every {rule.save_every}" if rule.save_every else ""
         found = f"{len(saved)} saved steps leave none once the first {rule.skip_first}{grid} are skipped"

@@ -22,6 +22,30 @@ class ChainRead(NamedTuple):
     problems: tuple[str, ...]
 
 
+# What an analysis takes from a config as a number, with the least that it may be.
+_NUMBERS = (("chain", "steps", 1), ("chain", "save_every", 1), ("selection", "span", 1), ("selection", "skip_first", 0))
+
+
+def _usable(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """The config itself.
+
+    Raises:
+        AnalysisError: a number in it that an analysis needs is none.
+    """
+    for section, name, least in _NUMBERS:
+        values = config.get(section)
+        if values is not None and not isinstance(values, dict):
+            raise AnalysisError(f"{folder.name} was left out: {section} in its config.yaml is no mapping; put it back.")
+        value = (values or {}).get(name)
+        whole = isinstance(value, int) or (name == "span" and isinstance(value, float))
+        if value is not None and (not whole or isinstance(value, bool) or not value >= least):
+            raise AnalysisError(
+                f"{folder.name} was left out: {section}.{name} in its config.yaml is {value!r}, where a number from "
+                f"{least} on is expected; put back what `python -m ablation.run` wrote."
+            )
+    return config
+
+
 def is_chain(folder: Path) -> bool:
     """Whether a folder is a chain's: it has a chain.json or a history.jsonl, and is not hidden."""
     hidden = folder.name.startswith(".")
@@ -36,7 +60,7 @@ def read_chain(folder: Path) -> ChainRead:
     """
     problems: list[str] = []
     state = _mapping(folder, "chain.json", problems)
-    config = _mapping(folder, "config.yaml", problems)
+    config = _usable(folder, _mapping(folder, "config.yaml", problems))
     chain = _chain(folder, state, config, problems)
     history, unread = _read_history(folder)
     return ChainRead(chain, history, (*problems, *unread))
@@ -62,7 +86,8 @@ def saved_steps(folder: Path, save_every: int | None) -> tuple[list[int], list[s
     off_grid: list[str] = []
     for path in sorted((folder / "checkpoints").glob("checkpoint-*")):
         number = path.name.removeprefix("checkpoint-")
-        if not path.is_dir() or not number.isdecimal() or (save_every and int(number) % save_every):
+        whole = number.isascii() and number.isdecimal() and number[0] != "0"
+        if not path.is_dir() or not whole or (save_every and int(number) % save_every):
             off_grid.append(path.name)
         else:
             steps.append(int(number))
@@ -136,7 +161,7 @@ def _mapping(folder: Path, name: str, problems: list[str]) -> dict[str, Any]:
     try:
         text = (folder / name).read_text(encoding="utf-8")
         content = json.loads(text) if name.endswith(".json") else yaml.load(text, _YAML)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         problems.append(f"{folder.name}/{name} cannot be read ({reason}).")
         return {}

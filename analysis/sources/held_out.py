@@ -61,9 +61,12 @@ def _load(study: Study, split: str) -> HeldOut:
                 problems.append(_unreadable(path, error, root))
                 continue
             frame = _labelled(frame, labels)
-            subjects = set(frame["subject"])
+            subjects = _subjects(frame)
             if subjects & seen:
-                problems.append(f"{split}/{path.name} repeats {', '.join(subjects & seen)} and was left out.")
+                repeated = ", ".join(sorted(subjects & seen))
+                problems.append(
+                    f"evaluation/{split}/{path.name} repeats {repeated} and was left out: delete one of them."
+                )
                 continue
             seen |= subjects
             frames.append(frame)
@@ -88,10 +91,32 @@ def _typed(frame: pd.DataFrame, split: str) -> pd.DataFrame:
     frame = frame[list(TYPES)].copy()
     frame["solved"] = frame["solved"].astype("boolean").astype("Float64").astype("float64")
     frame = frame.astype(TYPES)
+    _refuse_odd(frame)
+    # Only the names of the roles may differ within a file, while they are brought up to date.
+    frame["roles"] = frame.groupby("subject")["roles"].transform("last")
     others = sorted(set(frame["split"]) - {split})
     if others:
         raise ValueError(f"its split column says {', '.join(others)}")
     return frame
+
+
+def _refuse_odd(frame: pd.DataFrame) -> None:
+    """Raises ValueError for rows from which no mean may be taken."""
+    checkpoints = frame[frame["kind"] == "checkpoint"]
+    if checkpoints[["arm", "seed", "step"]].isna().any(axis=None):
+        raise ValueError("a checkpoint has no arm, seed or step")
+    keys = ["subject", "mode", "task_id", "sample"]
+    if frame.duplicated(keys).any():
+        raise ValueError(f"{frame.duplicated(keys).sum()} samples are in it twice")
+    if not (frame["pass_ratio"].dropna().between(0, 1).all() and frame["solved"].dropna().between(0, 1).all()):
+        raise ValueError("it has a score that is not between 0 and 1")
+
+
+def _subjects(frame: pd.DataFrame) -> set[str]:
+    """The models that a file has scores of: a checkpoint by what it is, whatever it is called."""
+    checkpoints = frame[frame["kind"] == "checkpoint"][["arm", "seed", "step"]].drop_duplicates()
+    named = {f"{arm}-s{seed}@{step}" for arm, seed, step in checkpoints.itertuples(index=False, name=None)}
+    return named | set(frame.loc[frame["kind"] != "checkpoint", "subject"])
 
 
 def _labelled(frame: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:

@@ -43,13 +43,17 @@ def load(path: Path) -> Naming:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise AnalysisError(f"{path} cannot be read ({str(error).splitlines()[0]}): {_expected()}.") from error
-    unknown = sorted(set(content) - set(Naming._fields)) if isinstance(content, Mapping) else [str(content)]
+    unknown = sorted(set(map(str, content)) - set(Naming._fields)) if isinstance(content, Mapping) else [str(content)]
     if unknown:
         raise AnalysisError(f"{path} says {', '.join(unknown)}, which names nothing: {_expected()}.")
     values: dict[str, Any] = dict(content)
-    shared = values.pop("shared", ())
-    values = {field: str(value) for field, value in values.items()}
-    naming = Naming(**values, shared=(shared,) if isinstance(shared, str) else tuple(map(str, shared)))
+    shared = values.pop("shared", [])
+    shared = [shared] if isinstance(shared, str) else shared
+    of_list = [("shared", one) for one in shared] if isinstance(shared, list) else [("shared", shared)]
+    odd = next(((key, value) for key, value in (*values.items(), *of_list) if not isinstance(value, str)), None)
+    if odd:
+        raise AnalysisError(f"{path} says {odd[0]}: {odd[1]!r}, where a text is expected: {_expected()}.")
+    naming = Naming(**values, shared=tuple(shared))
     _check_pattern(naming.run_name, path)
     return naming
 

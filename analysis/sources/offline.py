@@ -84,6 +84,9 @@ def _without_copies(jobs: Sequence[Job], problems: list[str]) -> list[Job]:
 
 
 def _link(index: int, job: Job) -> Link:
-    start = datetime.fromtimestamp(job.started, UTC).isoformat()
+    try:
+        start = datetime.fromtimestamp(job.started, UTC).isoformat()
+    except (OverflowError, ValueError, OSError):  # a damaged time
+        start = None
     cause = None if job.exit_code is None else "finished" if job.exit_code == 0 else f"exit code {job.exit_code}"
     return Link(index, start, None, cause, None, None, {"wandb": job.run.telemetry.cli_version})

@@ -55,13 +55,24 @@ def read_rollouts(chain: Chain) -> Light:
     for path in _files(chain):
         try:
             tables.append(_light(path))
-        except (OSError, ValueError, KeyError) as error:
+        except _ODD as error:
             problems.append(_unreadable(chain, path, error))
+    try:
+        return Light(_joined(tables), tuple(problems))
+    except _ODD as error:
+        problems.append(f"{chain.name}/rollouts cannot be read together ({str(error).splitlines()[0]}).")
+        return Light(pd.DataFrame(), tuple(problems))
+
+
+_ODD = (OSError, ValueError, KeyError, TypeError, pa.ArrowException)  # what files that someone changed come to
+
+
+def _joined(tables: list[pa.Table]) -> pd.DataFrame:
     frame = pa.concat_tables(tables, promote_options="permissive").to_pandas() if tables else pd.DataFrame()
     if len(frame):
         frame = frame.drop_duplicates(_KEYS, keep="last").sort_values(_KEYS, kind="stable", ignore_index=True)
         frame[["pass_ratio", "solved"]] = frame[["pass_ratio", "solved"]].astype(float)
-    return Light(frame, tuple(problems))
+    return frame
 
 
 def _light(path: Path) -> pa.Table:
@@ -99,16 +110,22 @@ def sample_rollouts(chain: Chain, window: int = 5) -> tuple[list[Rollout], list[
     for path in _files(chain):
         try:
             steps[path] = pd.read_parquet(path, columns=["step"])["step"]
-        except (OSError, ValueError, KeyError) as error:
+        except _ODD as error:
             problems.append(_unreadable(chain, path, error))
     filled = {path: column for path, column in steps.items() if len(column)}
     if not filled:
         return [], [*problems, f"{chain.name} has no readable rollouts, so none are shown."]
     first = min(int(column.min()) for column in filled.values())
     last = max(int(column.max()) for column in filled.values())
-    early = _rows(filled, first, first + window - 1)
-    late = _rows(filled, last - window + 1, last).iloc[::-1]
-    return [*_choose(chain, "first", early), *_choose(chain, "last", late)], problems
+    try:
+        early = _rows(filled, first, first + window - 1)
+        late = _rows(filled, last - window + 1, last).iloc[::-1]
+        return [*_choose(chain, "first", early), *_choose(chain, "last", late)], problems
+    except _ODD as error:
+        return [], [
+            *problems,
+            f"{chain.name} shows no rollouts, for one cannot be read ({str(error).splitlines()[0]}).",
+        ]
 
 
 def _rows(steps: dict[Path, pd.Series], low: int, high: int) -> pd.DataFrame:

@@ -56,6 +56,12 @@ def _read(child: Path) -> ChainRead | str:
         return read_chain(child)
     except (AnalysisError, ValueError) as error:
         return str(error)
+    except (TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
+        what = " ".join(str(error).split())[:200]
+        return (
+            f"{child.name} was left out, for chain.json or config.yaml holds something else than it should ({what}): "
+            "put back the files that `python -m ablation.run` wrote."
+        )
 
 
 def no_study(source: str) -> str:

@@ -100,13 +100,15 @@ def _configure(config: dict[str, Any], change: Any) -> None:
             continue  # the client's own notes
         inner = config
         for key in above:
-            inner = inner.setdefault(key, {})
+            if not isinstance(inner.get(key), dict):
+                inner[key] = {}
+            inner = inner[key]
         inner[last] = _json(entry.value_json)
     for entry in change.remove:
         *above, last = entry.nested_key or (entry.key,)
         inner = config
         for key in above:
-            inner = inner.get(key, {})
+            inner = inner[key] if isinstance(inner.get(key), dict) else {}
         inner.pop(last, None)
 
 

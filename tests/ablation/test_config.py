@@ -40,7 +40,9 @@ def compose(*overrides: str) -> Config:
         ("model.prompt.style=chatty", "model.prompt.style=chatty", "did you mean model.prompt.style=chat?"),
         ("model.prompt.code='{pompt}'", "KeyError: 'pompt'", "{prompt}, {entry_point} and {module}"),
         ("model.prompt.instruction=Hello", "model.prompt.instruction leaves out", "add it to model.prompt.instruction"),
-        ("generation.engine=vlm", "generation.engine='vlm'", "generation=transformers"),
+        ("generation.engine=vlm", "generation.engine=vlm is unknown", "did you mean generation.engine=vllm_"),
+        ("generation.gpu_memory_utilization=30", "no share of a GPU's memory", "generation.gpu_memory_utilization=0.3"),
+        ("generation.stop_logp_difference=0.01", "is below generation.warn_logp_difference=0.1", "to that or more"),
     ],
 )
 def test_a_configuration_that_cannot_run_is_refused_in_one_sentence(override, found, advice):
@@ -143,3 +145,30 @@ def test_a_base_model_that_is_not_there_is_refused_before_anything_is_loaded(tmp
 def test_keys_that_katas_have_no_use_for_are_refused_rather_than_ignored():
     with pytest.raises(ConfigError, match=r"tasks\.path=/data has no use"):
         load_tasks(compose("tasks.path=/data").tasks)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "found", "advice"),
+    [
+        (
+            ["generation=vllm_colocate", "generation.tensor_parallel_size=2"],
+            "does not divide cluster.ranks=1",
+            "set generation.tensor_parallel_size=1",
+        ),
+        (
+            ["generation=vllm_server", "generation.tensor_parallel_size=3"],
+            "does not divide the 4 attention heads of tiny",
+            "a divisor of 4",
+        ),
+        (
+            ["generation=vllm_server", "cluster=slurm", "cluster.gpus_per_node=1"],
+            "1 ranks and 1 GPUs of the vLLM server are more than the 1 GPUs of a job",
+            "cluster.gpus_per_node=2",
+        ),
+    ],
+)
+def test_a_sampler_that_does_not_fit_the_chain_is_refused(overrides: list[str], found: str, advice: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        compose_config(overrides)
+    assert found in str(refusal.value)
+    assert advice in str(refusal.value)

@@ -185,6 +185,7 @@ def test_a_report_on_runs_of_another_trainer_says_what_can_and_what_cannot_be_co
     text = (tmp_path / "report" / "report.md").read_text()
     assert "4 runs logged by TRL were read" in text
     assert "The reward that shaped optimises (train/reward) goes from" in text
+    assert "3 of them ended before the 300 steps of the longest and count in no comparison" in text
     assert "Which arm is better by its own reward" in text
     assert "Which arm is better on tasks that it has not seen: these runs hold no held-out scores" in text
     assert "better than" not in text

@@ -177,7 +177,7 @@ def test_an_unfinished_study_is_reported_with_what_is_missing(tmp_path: Path, ca
     best = json.loads((study / "report" / "best.json").read_text())
     assert best["arms"]["shaped"] == {"chains": [], "shipped": None}
     assert len(best["arms"]["binary"]["chains"]) == 1
-    assert "problems found" in capsys.readouterr().out
+    assert "problems were found" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", [report.main, pull.main])

@@ -91,8 +91,10 @@ def test_sentences_have_their_uncertainty_from_the_seeds() -> None:
     history = combine([])
     table = chain_reasons(join(parts), history)
     said = reasons(table, REWARDS, {arm: arm for arm in REWARDS})
-    assert "On the rollouts of binary, 50% of groups have no signal under binary and 25% under shaped" in said[0]
-    assert any("Under the reward that it trains on, 75% of the groups of shaped have a signal" in text for text in said)
+    assert "On the rollouts of binary, 50.0% of groups have no signal under binary and 25.0% under shaped" in said[0]
+    assert any(
+        "Under the reward that it trains on, 75.0% of the groups of shaped have a signal" in text for text in said
+    )
 
 
 def test_areas_and_fixed_steps_are_read_off_the_curves_that_all_chains_have() -> None:
