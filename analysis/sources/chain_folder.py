@@ -135,7 +135,8 @@ def _identity(folder: Path, state: dict[str, Any], config: dict[str, Any], probl
     for key, value in identity.items():
         if key in config and str(config[key]) != str(value):
             problems.append(f"{folder.name}: chain.json says {key} {value}, config.yaml says {config[key]}.")
-    if not str(identity["seed"]).removeprefix("-").isdecimal():
+    digits = str(identity["seed"]).removeprefix("-")
+    if not digits.isdecimal() or int(digits) > 2**32:
         raise AnalysisError(
             f"{folder.name} has the seed {identity['seed']!r} where a whole number is expected and was left out: "
             "start its chain again with `python -m ablation.run`, which writes chain.json and config.yaml."

@@ -70,6 +70,7 @@ _ODD = (OSError, ValueError, KeyError, TypeError, pa.ArrowException)  # what fil
 def _joined(tables: list[pa.Table]) -> pd.DataFrame:
     frame = pa.concat_tables(tables, promote_options="permissive").to_pandas() if tables else pd.DataFrame()
     if len(frame):
+        frame[_KEYS] = frame[_KEYS].astype("int64")
         frame = frame.drop_duplicates(_KEYS, keep="last").sort_values(_KEYS, kind="stable", ignore_index=True)
         frame[["pass_ratio", "solved"]] = frame[["pass_ratio", "solved"]].astype(float)
     return frame
@@ -109,7 +110,7 @@ def sample_rollouts(chain: Chain, window: int = 5) -> tuple[list[Rollout], list[
     steps: dict[Path, pd.Series] = {}
     for path in _files(chain):
         try:
-            steps[path] = pd.read_parquet(path, columns=["step"])["step"]
+            steps[path] = pd.read_parquet(path, columns=["step"])["step"].astype("int64")
         except _ODD as error:
             problems.append(_unreadable(chain, path, error))
     filled = {path: column for path, column in steps.items() if len(column)}
