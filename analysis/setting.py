@@ -14,7 +14,8 @@ def setting(chains: Sequence[Chain]) -> str:
         return ""
     shared = {name: _shared(configs, dotted) for name, dotted in _FIELDS.items()}
     parts = [words.format(**shared) for words in _WORDS if all(shared[name] is not None for name in _names(words))]
-    return f"{'; '.join(parts)}." if parts else ""
+    training = f"All arms train {', '.join(parts)}." if parts else ""
+    return " ".join(filter(None, (training, _SCORES.format(**shared) if shared["samples"] is not None else "")))
 
 
 _FIELDS = {
@@ -31,12 +32,12 @@ _FIELDS = {
     "samples": "evaluation.samples",
 }
 _WORDS = (
-    "All arms train the model {model}",
+    "the model {model}",
     "on the tasks {tasks} ({train} to train, {validation} for validation, {test} for test)",
     "by {batch} samples a step in groups of {group}, learning rate {rate:g}",
     "sampled at temperature {temperature:g} with at most {completion} tokens",
-    "held-out scores are of {samples} samples a task and one greedy one",
 )
+_SCORES = "Held-out scores are of {samples} samples a task and one greedy one."
 
 
 def _names(words: str) -> list[str]:

@@ -37,7 +37,7 @@ def task_words(table: pd.DataFrame, arms: Sequence[str]) -> list[str]:
         solved_a, solved_b = both[a] > 0, both[b] > 0
         said.append(
             f"Of {len(both)} test tasks the picks of {b} solve {(solved_b & ~solved_a).sum()} at least once that those "
-            f"of {a} never do, {a} {(solved_a & ~solved_b).sum()} that {b} never does, both "
+            f"of {a} never do in any sample of any seed, {a} {(solved_a & ~solved_b).sum()} that {b} never does, both "
             f"{(solved_a & solved_b).sum()}, neither {(~solved_a & ~solved_b).sum()}."
         )
     return said
