@@ -7,7 +7,7 @@ VLLM := .venv-vllm
 STUDY ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-vllm lint report notebooks dashboard bench clean
+.PHONY: help setup demo test test-long test-vllm lint report notebooks dashboard gpu-check bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ notebooks: setup  ## run the notebooks on the newest study
 
 dashboard: setup  ## the W&B workspace of PROJECT=ENTITY/NAME as runs/workspace.json
 	@$(BIN)/python -m analysis.dashboard wandb:$(PROJECT) --out runs/workspace.json
+
+gpu-check:  ## ten steps on the GPU that is here, by the Python that is here: times, memory, overhead over TRL
+	@$(PYTHON) benchmarks/gpu_check.py
 
 bench: setup  ## the figures of the README (an hour or more: the audits take most of it)
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done

@@ -36,11 +36,14 @@ TIME_SAVE = "time/save"  # seconds of saving after the step before: candidate, r
 TIME_STARTUP = "time/startup"  # seconds from the supervisor's start to the link's first step; null after it
 PEAK_MEMORY_MB = "system/peak_memory_mb"  # peak resident memory of the training process
 
+TOKENS_GENERATED = "system/tokens_generated_per_s"  # tokens of completions, by the time of generating
+TOKENS_TRAINED = "system/tokens_trained_per_s"  # tokens of prompts and completions, by the time of the update
+MFU = "system/mfu"  # share of the GPUs' peak that the model's arithmetic takes in a step; null without a known one
+GPU_MEMORY_GB = "system/gpu_memory_gb"  # peak of what torch allocated on the main rank's GPU; null without one
+GPU_HOURS = "system/gpu_hours"  # of the chain so far, start-up and saving included
+
 TRL_PREFIX = "train/"  # what TRL logs, under its own names
 NONDETERMINISTIC_PREFIXES = ("time/", "system/", "chain/")
-
-# What TRL logs beside vLLM: the mean over a step's tokens of |log-probability by vLLM - by the trainer|.
-LOGP_DIFFERENCE = "sampling/sampling_logp_difference/mean"
 
 # Held-out evaluation, n samples a task.
 EVAL_PASS_RATIO = "eval/pass_ratio"

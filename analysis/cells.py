@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis.compare import Comparison, robust_words, signed, spoken
+from analysis.cost import PARTS
 from analysis.findings import Findings
 from analysis.statistics import NOT_A_COMPARISON
 from analysis.tables import held_out_table
@@ -70,6 +71,30 @@ def differing_table(f: Findings) -> Table:
     table = f.differences.table
     rows = tuple(tuple(str(value) for value in row) for row in table.itertuples(index=False))
     return Table(tuple(table.columns), rows[:80], len(table.columns), max(0, len(rows) - 80))
+
+
+def cost_cells(f: Findings) -> Table:
+    """What each arm cost; nothing where no chain logged the time of its steps."""
+    table = f.cost.dropna(subset="step_s")
+    rows = []
+    for arm, chains in table.groupby("arm", sort=False):
+        shares = [_share(chains[part].mean()) for part in PARTS]
+        sums = [_or_dash(chains[name].sum(min_count=len(chains)), ".2f") for name in ("hours", "gpu_hours")]
+        rates = [_or_dash(chains[name].median(), form) for name, form in _RATES.items()]
+        rows.append((str(arm), str(len(chains)), *sums, *rates, *shares))
+    header = ("arm", "chains", "hours", "GPU hours", "seconds a step", "tokens generated a second", "MFU", *PARTS)
+    return Table(header, tuple(rows))
+
+
+_RATES = {"step_s": ".2f", "tokens_generated_per_s": ",.0f", "mfu": ".1%"}
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %" if math.isfinite(value) else DASH
+
+
+def _or_dash(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else DASH
 
 
 def picks_cells(f: Findings) -> Table:

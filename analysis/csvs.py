@@ -33,6 +33,7 @@ def csv_tables(f: Findings) -> dict[str, pd.DataFrame]:
         HISTORY: frame,
         "chains.csv": chains,
         "differing.csv": f.differences.table,
+        "cost.csv": f.cost,
         "picks.csv": f.picks_table,
         "rules.csv": f.rules_table,
         "curves.csv": f.curves.table,

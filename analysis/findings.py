@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.asked import Asked, asked
 from analysis.best import best
 from analysis.compare import Comparison, answer, compare_arms, comparison_table, conditional_table
+from analysis.cost import cost_table
 from analysis.curves import CurveScores, curve_scores
 from analysis.differences import Differences, differences
 from analysis.foreign import Conclusions, compare_health, conclude, health, is_foreign, shared_metrics
@@ -43,6 +44,7 @@ class Findings:
     curves: CurveScores
     health: tuple[Comparison, ...]
     differences: Differences
+    cost: pd.DataFrame  # cost.csv
     asked: Asked
     picks: Picks
     picks_table: pd.DataFrame  # picks.csv
@@ -93,6 +95,7 @@ def find(study: Study) -> Findings:
         curves=curves,
         health=tuple(of_health),
         differences=differences(study.chains),
+        cost=cost_table(study),
         asked=asked(study.chains),
         picks=picks,
         picks_table=picks_table(study, picks, scores, shipped),

@@ -1,7 +1,8 @@
 """What our step costs over TRL's own: two trainers take turns, step by step, each in a process of its own.
 
 Both do the same computation (same weights, prompts, seeds, settings and scorer; the rewards of every step are
-compared), so that the ratio is what history, W&B, rollouts, candidates and states add. Prints the ratio.
+compared), so that the ratio is what history, W&B, rollouts, candidates and states add. Prints the ratio. Words of the
+command line are Hydra overrides, as ``model.path=FOLDER``.
 """
 
 import contextlib
@@ -27,8 +28,9 @@ WARM_UP = 3  # steps that are not counted
 SIDES = ("ours", "bare")
 
 
-def settings(runs_dir: Path) -> Config:
-    config = compose_config(["reward=shaped", "study=overhead", f"chain.steps={STEPS}", f"runs_dir={runs_dir}"])
+def settings(runs_dir: Path, overrides: list[str]) -> Config:
+    own = ["reward=shaped", f"chain.steps={STEPS}", *overrides, "study=overhead", f"runs_dir={runs_dir}"]
+    config = compose_config(own)
     config.arm = "shaped"
     return config
 
@@ -108,10 +110,10 @@ def train_bare(config: Config, runs_dir: Path, callback: Any) -> None:
         trainer.remove_callback(PrinterCallback)
         trainer._get_train_sampler = lambda dataset=None: StepSampler(
             seed=config.seed,
-            steps=STEPS,
+            steps=config.chain.steps,
             prompts_per_step=config.grpo.prompts_per_step,
             num_generations=config.grpo.num_generations,
-            accumulation=1,
+            accumulation=config.grpo.layout(1).gradient_accumulation_steps,
             n_tasks=len(tasks),
         )
         trainer.train()
@@ -120,10 +122,10 @@ def train_bare(config: Config, runs_dir: Path, callback: Any) -> None:
 class Side:
     """One of the two processes, which does a step when it is told to."""
 
-    def __init__(self, name: str, runs_dir: Path) -> None:
+    def __init__(self, name: str, runs_dir: Path, overrides: list[str]) -> None:
         turn_read, self._turn = os.pipe()
         self._done, done_write = os.pipe()
-        arguments = [name, str(turn_read), str(done_write), str(runs_dir)]
+        arguments = [f"--side={name}", str(turn_read), str(done_write), str(runs_dir), *overrides]
         self.process = subprocess.Popen(
             [sys.executable, __file__, *arguments],
             pass_fds=(turn_read, done_write),
@@ -145,14 +147,15 @@ class Side:
         return time.perf_counter() - started
 
 
-def main() -> None:
+def main(overrides: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
         runs_dir = Path(scratch) / "runs"
-        ensure_base_model(settings(runs_dir))
-        sides = [Side(name, runs_dir) for name in SIDES]
+        config = settings(runs_dir, overrides)
+        ensure_base_model(config)
+        sides = [Side(name, runs_dir, overrides) for name in SIDES]
         for side in sides:
             side.wait()
-        pairs = [[side.step() for side in sides] for _ in range(STEPS)][WARM_UP:]
+        pairs = [[side.step() for side in sides] for _ in range(config.chain.steps)][WARM_UP:]
         codes = [side.process.wait() for side in sides]
         ours, bare = (json.loads((runs_dir / f"{name}.json").read_text()) for name in SIDES)
     assert codes == [0, 0], f"the two sides ended with {codes}"
@@ -164,14 +167,15 @@ def main() -> None:
     print(f"median of the ratios step by step {statistics.median(a / b for a, b in pairs):.3f}")
 
 
-def child(name: str, turn: int, done: int, runs_dir: Path) -> None:
-    config = settings(runs_dir)
+def child(name: str, turn: int, done: int, runs_dir: Path, overrides: list[str]) -> None:
+    config = settings(runs_dir, overrides)
     callback = turns(name, turn, done, runs_dir, config.seed)
     {"ours": train_ours, "bare": train_bare}[name](config, runs_dir, callback)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        main()
+    if len(sys.argv) > 1 and sys.argv[1].startswith("--side="):
+        side, turn, done, runs_dir, *words = sys.argv[1:]
+        child(side.removeprefix("--side="), int(turn), int(done), Path(runs_dir), words)
     else:
-        child(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+        main(sys.argv[1:])

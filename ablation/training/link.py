@@ -8,8 +8,9 @@ import gc
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from ablation.tasks.prompt_lengths import fitting, limit_of, positions_of
 from ablation.tasks.prompts import questions
 from ablation.tracking import Tracker
 from ablation.training import lease
+from ablation.training.accounting import Accounting
 from ablation.training.base_model import base_model_path
 from ablation.training.chain import STOPPED, history_rows
 from ablation.training.checkpoints import drop_candidates, drop_leftovers, latest_state, saved_steps
@@ -58,7 +60,7 @@ def train_link(
         guard()
     state = ranks.from_main(lambda: _cleared(chain_dir, ranks.world))
     first_step = state[0] + 1 if state else 1
-    earlier = measured(list(history_rows(chain_dir)))
+    earlier = list(history_rows(chain_dir))
     with ExitStack() as stack:
         workers = config.cluster.scoring_workers or scoring_workers(orders.ranks_here)
         pool = stack.enter_context(ScoringPool(workers, tier_name(config)))
@@ -68,8 +70,9 @@ def train_link(
             closing = stack.enter_context(_Closing(tracker))
             _refuse_holes(chain_dir, tracker, first_step)
             log = Log(tracker, RolloutWriter(chain_dir / "rollouts", first_step))
-        stopping = Stopping(orders.job, Stopwatch(earlier), ranks.first_said)
-        trainer = _assemble(config, chain_dir, link, pool, log, stopping, ranks, guard, stack)
+        stopping = Stopping(orders.job, Stopwatch(measured(earlier)), ranks.first_said)
+        begun = _Begun(config, chain_dir, link, ranks, pool, log, stopping, guard, earlier)
+        trainer = _assemble(begun, stack)
         stopping.watch.started(time.monotonic() - orders.job.began_s)
         stopping.listen()
         gc.collect()
@@ -104,17 +107,24 @@ def _refuse_holes(chain_dir: Path, tracker: Tracker, first_step: int) -> None:
         )
 
 
-def _assemble(
-    config: Config,
-    chain_dir: Path,
-    link: int,
-    pool: ScoringPool,
-    log: Log | None,
-    stopping: Stopping,
-    ranks: Ranks,
-    guard: Callable[[], None] | None,
-    stack: ExitStack,
-) -> ChainTrainer:
+@dataclass(frozen=True)
+class _Begun:
+    """A link before it has a trainer."""
+
+    config: Config
+    chain_dir: Path
+    link: int
+    ranks: Ranks
+    pool: ScoringPool
+    log: Log | None  # of the main rank
+    stopping: Stopping
+    guard: Callable[[], None] | None
+    earlier: Sequence[Mapping[str, Any]]  # rows of the history
+
+
+def _assemble(begun: _Begun, stack: ExitStack) -> ChainTrainer:
+    """Returns the link's trainer; what has to end with it is in ``stack``."""
+    config, ranks = begun.config, begun.ranks
     tasks = load_tasks(config.tasks).train
     set_seed(config.seed)
     source = base_model_path(config)
@@ -122,12 +132,13 @@ def _assemble(
     tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
     limit = limit_of(config.sampling, positions_of(model.config))
     asked = fitting(questions(tasks, config.model.prompt, tokenizer), limit).asked
-    reward = ScoringReward(config, {question.task.task_id: question for question in asked}, pool, ranks.rank)
-    recorder = StepRecorder(config, chain_dir, reward, log, stopping, ranks, guard)
+    reward = ScoringReward(config, {question.task.task_id: question for question in asked}, begun.pool, ranks.rank)
+    accounting = Accounting(model.num_parameters(), ranks.world, begun.earlier)
+    recorder = StepRecorder(config, begun.chain_dir, reward, begun.log, begun.stopping, accounting, ranks, begun.guard)
     positions = max(len(question.ids) for question in asked) + config.sampling.max_completion_length
     server = None
     if config.generation.engine == "vllm_server" and ranks.is_main:
-        log_file = chain_dir / "logs" / f"vllm-{link}.log"
+        log_file = begun.chain_dir / "logs" / f"vllm-{begun.link}.log"
         server = stack.enter_context(VllmServer(config, source, positions, log_file))
     trainer = build_trainer(
         config,
@@ -136,7 +147,7 @@ def _assemble(
         asked=asked,
         reward=reward,
         callbacks=[recorder],
-        resume_dir=chain_dir / "resume",
+        resume_dir=begun.chain_dir / "resume",
         ranks=ranks,
         positions=positions,
         server=server,

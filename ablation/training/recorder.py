@@ -18,6 +18,7 @@ from ablation.scoring.pool import ScoringPool, Submission
 from ablation.scoring.rewards import REWARDS, reward_function
 from ablation.tasks.prompts import Question, Spoken, spoken_text
 from ablation.tracking import Tracker
+from ablation.training.accounting import Accounting
 from ablation.training.checkpoints import candidate_dir, write_folder
 from ablation.training.ranks import Ranks
 from ablation.training.rollouts import RolloutWriter
@@ -91,6 +92,7 @@ class StepRecorder(TrainerCallback):
         reward: ScoringReward,
         log: Log | None,
         stopping: Stopping,
+        accounting: Accounting,
         ranks: Ranks = Ranks(),  # noqa: B008  # frozen
         guard: Callable[[], None] | None = None,
     ) -> None:
@@ -100,6 +102,8 @@ class StepRecorder(TrainerCallback):
         self._reward = reward
         self._log = log
         self._stopping = stopping
+        self._accounting = accounting
+        self._link_started = time.monotonic()
         self._ranks = ranks
         self._guard = guard
         self._watch = WeightsWatch(config.generation)
@@ -122,6 +126,7 @@ class StepRecorder(TrainerCallback):
         rank = self._ranks.rank // self._config.generation.tensor_parallel_size
         set_seed(derived_seed("sampling", self._config.seed, state.global_step + 1, *([rank] if rank else [])))
         self.trainer.generate_seconds = self.trainer.sync_seconds = 0.0
+        self._accounting.begin(state.num_input_tokens_seen)
         self._started = time.perf_counter()
         self._between = 0.0 if self._ended is None else self._started - self._ended
 
@@ -185,7 +190,14 @@ class StepRecorder(TrainerCallback):
             for name, value in logs.items()
             if name not in _TRL_DROPPED
         }
-        self._log.tracker.log(state.global_step, {**self._row, **trl})
+        cost = self._accounting.row(
+            self._row,
+            logs,
+            tokens=state.num_input_tokens_seen,
+            samples=self._config.grpo.train_batch_size,
+            link_s=time.monotonic() - self._link_started,
+        )
+        self._log.tracker.log(state.global_step, {**self._row, **cost, **trl})
         if control.should_save:  # the state that is written next counts this row
             self._log.tracker.sync()
         self._watch.look(state.global_step, logs)

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ablation.config import Config, GenerationConfig
-from ablation.metrics import LOGP_DIFFERENCE
 from ablation.training.places import free_port
 from ablation.training.sampling import derived_seed
 from ablation.training.vllm_server import VllmServer
 
+# TRL's name for the mean over a step's tokens of |log-probability by vLLM - by the trainer|; absent without vLLM.
+LOGP_DIFFERENCE = "sampling/sampling_logp_difference/mean"
 _AT_ONCE = 64  # requests to the server; it makes batches of them itself
 
 

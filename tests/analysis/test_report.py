@@ -15,7 +15,7 @@ from analysis.reproduce import commands
 from analysis.sources import open_source
 
 pytestmark = pytest.mark.xdist_group("report")  # one worker: the fixtures are made once
-OF_STUDY = ("history", "chains", "differing", "picks", "rules", "curves", "comparison", "held_out", "tasks")
+OF_STUDY = ("history", "chains", "differing", "cost", "picks", "rules", "curves", "comparison", "held_out", "tasks")
 OF_ROLLOUTS = ("chains", "signal", "agreement", "passed", "kinds", "lengths", "tasks")
 CSV = (*(f"{name}.csv" for name in OF_STUDY), *(f"rollouts_{name}.csv" for name in OF_ROLLOUTS))
 PICTURES = (

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -42,6 +43,11 @@ def test_every_step_has_one_row_with_every_metric(study: Trained, arm: str):
     for row in logged:
         assert set(EVERY_STEP) <= set(row), set(EVERY_STEP) - set(row)
         assert any(name.startswith("train/") for name in row)
+    for before, row in pairwise(logged):
+        trained = row["system/tokens_trained_per_s"] * row["time/update"]
+        assert trained == pytest.approx(row["train/num_tokens"] - before["train/num_tokens"])
+        parts = [row[f"time/{part}"] for part in ("generate", "sync", "score", "update")]
+        assert sum(parts) == pytest.approx(row["time/step"])
     assert parse_plain((study.folder / f"{arm}-s0" / "history.jsonl").read_bytes()), "it is read the slow way"
 
 
