@@ -96,6 +96,7 @@ def parse_lines(text: bytes, name: str) -> Parsed:
     """The rows of a ``history.jsonl``; unreadable lines are told with ``name`` and number, the rest kept."""
     rows: list[Row] = []
     problems: list[str] = []
+    left_out: dict[str, list[int]] = {}  # {entry that is no number: its lines}
     lines = text.split(b"\n")
     for position, line in enumerate(lines, start=1):
         if not line.strip():
@@ -111,8 +112,23 @@ def parse_lines(text: bytes, name: str) -> Parsed:
             problems.append(f"{name} line {position} {what}; the other lines were kept.")
             continue
         rows.append(row)
-        problems.extend(f"{name} line {position}: {_shown(metric)} is not a number and was left out." for metric in odd)
+        for metric in odd:
+            left_out.setdefault(metric, []).append(position)
+    if len(problems) > _TOLD:
+        problems[_TOLD:] = [f"{name} has {len(problems) - _TOLD} more lines that are unreadable; the others were kept."]
+    problems += [
+        f"{name} {_places(places)}: {_shown(metric)} is not a number and was left out."
+        for metric, places in left_out.items()
+    ]
     return Parsed(rows, problems)
+
+
+_TOLD = 5  # lines that are named one by one
+
+
+def _places(places: Sequence[int]) -> str:
+    more = f" and {len(places) - _TOLD} more" if len(places) > _TOLD else ""
+    return f"line{'s' if len(places) > 1 else ''} {', '.join(map(str, places[:_TOLD]))}{more}"
 
 
 def surviving(links: Sequence[int], steps: Sequence[int]) -> list[int]:

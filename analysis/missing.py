@@ -8,7 +8,7 @@ import pandas as pd
 from ablation import metrics
 from analysis.held_out import by_checkpoint
 from analysis.history import by_chain
-from analysis.picks import Picks, metric_of
+from analysis.picks import SHARED, Picks, metric_of
 from analysis.selection import smoothed
 from analysis.sources.study import Chain, Study
 
@@ -36,7 +36,21 @@ def missing(study: Study, picks: Picks, scores: pd.DataFrame) -> list[str]:
         ]
         if lacking:
             problems.append(f"{len(lacking)} picks have no {split} scores ({', '.join(lacking)}): {evaluate}.")
-    return problems + _unscored(scores)
+    return problems + _without_scores(study) + _unscored(scores)
+
+
+def _without_scores(study: Study) -> list[str]:
+    """Which chains lack a shared score that others logged."""
+    problems = []
+    for metric in SHARED:
+        have = by_chain(study.history.frame, metric)
+        lacking = [chain.name for chain in study.chains if (chain.arm, chain.seed) not in have]
+        if have and lacking and len(lacking) < len(study.chains):
+            problems.append(
+                f"{', '.join(lacking[:8])}{', …' if len(lacking) > 8 else ''} logged no {metric}, which other chains "
+                "did: comparisons of it leave them out."
+            )
+    return problems
 
 
 _Curves = dict[str, dict[tuple[str, int], dict[int, float]]]

@@ -93,6 +93,14 @@ def test_an_entry_that_is_no_number_is_told_and_the_row_kept() -> None:
     assert parsed.problems == ["h line 1: note is not a number and was left out."]
 
 
+def test_many_odd_lines_are_told_together() -> None:
+    parsed = parse_lines(lines(*({"step": step, "note": "hello"} for step in range(1, 21)), *["junk"] * 30), "h")
+    assert len(parsed.rows) == 20
+    assert len(parsed.problems) == 7
+    assert parsed.problems[5] == "h has 25 more lines that are unreadable; the others were kept."
+    assert parsed.problems[6] == "h lines 1, 2, 3, 4, 5 and 15 more: note is not a number and was left out."
+
+
 def test_a_tidy_frame_has_the_schema_and_keeps_nan() -> None:
     frame = frame_of([Row(0, 1, {"b": math.nan, "a": 1.0})])
     assert list(frame.columns) == COLUMNS

@@ -126,6 +126,13 @@ def test_odd_rollouts_are_told_and_cost_no_report(study: Path, change: dict[str,
     assert any("binary-s0" in problem and "rollouts" in problem for problem in find(open_source(str(study))).problems)
 
 
+def test_a_chain_without_a_shared_score_is_named(study: Path) -> None:
+    path = study / "binary-s0" / "history.jsonl"
+    path.write_text(path.read_text().replace("score/solved", "score/renamed"))
+    problems = find(open_source(str(study))).problems
+    assert "binary-s0 logged no score/solved, which other chains did: comparisons of it leave them out." in problems
+
+
 def test_arms_may_be_called_like_columns_and_their_figures_apart() -> None:
     names = curve_names(["a b", "a b-2", "a-b", "a/b"])
     assert len(set(names.values())) == 4
