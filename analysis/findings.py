@@ -21,7 +21,7 @@ from analysis.progress import progress_of
 from analysis.reasons import chain_reasons, reasons
 from analysis.sources.held_out import HeldOut, load_test, load_validation
 from analysis.sources.naming import field
-from analysis.sources.rollouts import Rollout, read_rollouts, sample_rollouts
+from analysis.sources.rollouts import Rollout, has_rollouts, read_rollouts, sample_rollouts
 from analysis.sources.study import Chain, Study
 from analysis.tables import picks_table, rules_table
 from analysis.tasks import task_table, task_words
@@ -150,8 +150,9 @@ def _why(study: Study) -> tuple[Why, list[str]]:
         light = read_rollouts(chain)
         return summarise(light.frame, rewards, size) if len(light.frame) else None, light.problems
 
-    with working(of_chain, study.chains, least=_MANY_CHAINS) as found:
-        whys = list(zip(study.chains, found, strict=True))
+    stored = [chain for chain in study.chains if has_rollouts(chain)]
+    with working(of_chain, stored, least=_MANY_CHAINS) as found:
+        whys = list(zip(stored, found, strict=True))
     problems = [problem for _, (_, of_one) in whys for problem in of_one]
     return join((chain.arm, chain.seed, why) for chain, (why, _) in whys if why is not None), problems
 

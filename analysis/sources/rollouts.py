@@ -48,6 +48,11 @@ class Light(NamedTuple):
     problems: tuple[str, ...]
 
 
+def has_rollouts(chain: Chain) -> bool:
+    """Whether a chain has a file of rollouts, readable or not."""
+    return bool(_files(chain))
+
+
 def read_rollouts(chain: Chain) -> Light:
     """Every sample of a chain once; where files overlap, the one that sorts last counts."""
     tables: list[pa.Table] = []
