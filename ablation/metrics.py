@@ -40,7 +40,7 @@ TOKENS_GENERATED = "system/tokens_generated_per_s"  # tokens of completions, by 
 TOKENS_TRAINED = "system/tokens_trained_per_s"  # tokens of prompts and completions, by the time of the update
 MFU = "system/mfu"  # share of the GPUs' peak that the model's arithmetic takes in a step; null without a known one
 GPU_MEMORY_GB = "system/gpu_memory_gb"  # peak of what torch allocated on the main rank's GPU; null without one
-GPU_HOURS = "system/gpu_hours"  # of the chain so far, start-up and saving included
+GPU_HOURS = "system/gpu_hours"  # of the chain up to this row, start-up included; not what links ran after their last
 
 TRL_PREFIX = "train/"  # what TRL logs, under its own names
 NONDETERMINISTIC_PREFIXES = ("time/", "system/", "chain/")

@@ -269,18 +269,6 @@ def combine(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return check(pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS))
 
 
-def wide(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One metric [steps, chains]: index ``step``, columns (``arm``, ``seed``); NaN where there is none."""
-    chosen = frame[frame["metric"] == metric]
-    return chosen.pivot(index="step", columns=["arm", "seed"], values="value").sort_index().sort_index(axis=1)
-
-
-def by_seed(frame: pd.DataFrame, arm: str, metric: str) -> pd.DataFrame:
-    """One metric of one arm [steps, seeds]: index ``step``, columns seeds; NaN where there is none."""
-    chosen = frame[(frame["metric"] == metric) & (frame["arm"] == arm)]
-    return chosen.pivot(index="step", columns="seed", values="value").sort_index().sort_index(axis=1)
-
-
 def by_chain(frame: pd.DataFrame, metric: str) -> dict[tuple[str, int], dict[int, float]]:
     """One metric of every chain that logged it, as {(arm, seed): {step: value}}, steps ascending."""
     chosen = frame.loc[frame["metric"] == metric, ["arm", "seed", "step", "value"]]

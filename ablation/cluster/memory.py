@@ -6,6 +6,7 @@ that is computed again, 2 of one whose input is kept, without attention's square
 the allocator, NCCL and CUDA itself take is not in it: `_FREE` of the memory is left to them.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -72,9 +73,8 @@ def gpu_memory(config: Config, parameters: int) -> GpuMemory:
     sampler = cache = 0.0
     a_token = _HALF * 2 * sizes.num_hidden_layers * sizes.num_key_value_heads * sizes.head_dim
     if generation.engine == "transformers":
-        cache = float(
-            config.grpo.train_batch_size // ranks * tokens.sequence * a_token
-        )  # TRL samples all of them at once
+        sampled = config.grpo.train_batch_size // ranks  # which TRL samples at once
+        cache = float(sampled * tokens.sequence * a_token)
     elif generation.engine == "vllm_colocate":
         sampler = _HALF * parameters / generation.tensor_parallel_size
         a_token //= generation.tensor_parallel_size
@@ -109,6 +109,7 @@ def refuse_too_large(config: Config, parameters: int) -> None:
     if size is None:
         return
     memory = gpu_memory(config, parameters)
+    _refuse_small_share(config, memory, size)
     room = size * (1 - _FREE)
     needed = memory.total / 1e9
     if needed <= room:
@@ -117,6 +118,19 @@ def refuse_too_large(config: Config, parameters: int) -> None:
         f"a GPU would hold {needed:.0f} GB, more than {room:.0f} of its {size:.0f} GB. "
         f"{memory_text(config, parameters)} {_advice(config, memory)}"
     )
+
+
+def _refuse_small_share(config: Config, memory: GpuMemory, size: float) -> None:
+    """Raises ConfigError where colocated vLLM cannot hold its weights and one sequence in its share."""
+    if config.generation.engine != "vllm_colocate":
+        return
+    share, needed = config.generation.gpu_memory_utilization * size, (memory.sampler_weights + memory.cache) / 1e9
+    if needed > share * 1.000001:  # the cache is what the share leaves, or one sequence where it leaves less
+        enough = math.ceil(100 * needed / size) / 100
+        raise ConfigError(
+            f"vLLM's share of a GPU, {share:.1f} GB, is less than its weights and one sequence, {needed:.1f} GB; set "
+            f"generation.gpu_memory_utilization={enough:.2f} or more, or a higher generation.tensor_parallel_size."
+        )
 
 
 def _advice(config: Config, memory: GpuMemory) -> str:

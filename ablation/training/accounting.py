@@ -29,11 +29,11 @@ def peak_of(device: str) -> float | None:
 class Accounting:
     """Keeps the count for one link."""
 
-    def __init__(self, parameters: int, world: int, earlier: Iterable[Mapping[str, Any]] = ()) -> None:
-        """``earlier``: rows of the history that other links wrote."""
+    def __init__(self, parameters: int, gpus: int, earlier: Iterable[Mapping[str, Any]] = ()) -> None:
+        """``gpus`` of the chain, those that only sample too, where there are any; ``earlier``: rows of other links."""
         cuda = torch.cuda.is_available()
         self._parameters = parameters
-        self._gpus = world if cuda else 0
+        self._gpus = gpus if cuda else 0
         self._peak = peak_of(torch.cuda.get_device_name()) if cuda else None
         self._hours_before = max((row.get(metrics.GPU_HOURS) or 0.0 for row in earlier), default=0.0)
         self._tokens = 0
@@ -52,7 +52,7 @@ class Accounting:
             logged: what TRL logged for it.
             tokens: how many were trained on by now, by TRL's count.
             samples: completions of the step, over all ranks.
-            link_s: seconds since the link began.
+            link_s: seconds since the link's supervisor began.
         """
         trained = tokens - self._tokens
         generated = samples * float(logged.get(_LENGTH) or 0.0)

@@ -71,7 +71,7 @@ def train_link(
             _refuse_holes(chain_dir, tracker, first_step)
             log = Log(tracker, RolloutWriter(chain_dir / "rollouts", first_step))
         stopping = Stopping(orders.job, Stopwatch(measured(earlier)), ranks.first_said)
-        begun = _Begun(config, chain_dir, link, ranks, pool, log, stopping, guard, earlier)
+        begun = _Begun(config, chain_dir, link, ranks, pool, log, stopping, guard, earlier, orders.job.began_s)
         trainer = _assemble(begun, stack)
         stopping.watch.started(time.monotonic() - orders.job.began_s)
         stopping.listen()
@@ -120,6 +120,7 @@ class _Begun:
     stopping: Stopping
     guard: Callable[[], None] | None
     earlier: Sequence[Mapping[str, Any]]  # rows of the history
+    began_s: float  # when its supervisor began, by the monotonic clock
 
 
 def _assemble(begun: _Begun, stack: ExitStack) -> ChainTrainer:
@@ -133,8 +134,10 @@ def _assemble(begun: _Begun, stack: ExitStack) -> ChainTrainer:
     limit = limit_of(config.sampling, positions_of(model.config))
     asked = fitting(questions(tasks, config.model.prompt, tokenizer), limit).asked
     reward = ScoringReward(config, {question.task.task_id: question for question in asked}, begun.pool, ranks.rank)
-    accounting = Accounting(model.num_parameters(), ranks.world, begun.earlier)
-    recorder = StepRecorder(config, begun.chain_dir, reward, begun.log, begun.stopping, accounting, ranks, begun.guard)
+    accounting = Accounting(model.num_parameters(), ranks.world + config.generation.own_gpus, begun.earlier)
+    recorder = StepRecorder(
+        config, begun.chain_dir, reward, begun.log, begun.stopping, accounting, begun.began_s, ranks, begun.guard
+    )
     positions = max(len(question.ids) for question in asked) + config.sampling.max_completion_length
     server = None
     if config.generation.engine == "vllm_server" and ranks.is_main:

@@ -93,17 +93,20 @@ class StepRecorder(TrainerCallback):
         log: Log | None,
         stopping: Stopping,
         accounting: Accounting,
+        began_s: float,
         ranks: Ranks = Ranks(),  # noqa: B008  # frozen
         guard: Callable[[], None] | None = None,
     ) -> None:
-        """``log`` is of the main rank. ``guard`` raises when nothing of the chain may be written any more."""
+        """``log`` is of the main rank. ``began_s``: when the link's supervisor began, by the monotonic clock. ``guard``
+        raises when nothing of the chain may be written any more.
+        """
         self._config = config
         self._chain_dir = chain_dir
         self._reward = reward
         self._log = log
         self._stopping = stopping
         self._accounting = accounting
-        self._link_started = time.monotonic()
+        self._began_s = began_s
         self._ranks = ranks
         self._guard = guard
         self._watch = WeightsWatch(config.generation)
@@ -195,7 +198,7 @@ class StepRecorder(TrainerCallback):
             logs,
             tokens=state.num_input_tokens_seen,
             samples=self._config.grpo.train_batch_size,
-            link_s=time.monotonic() - self._link_started,
+            link_s=time.monotonic() - self._began_s,
         )
         self._log.tracker.log(state.global_step, {**self._row, **cost, **trl})
         if control.should_save:  # the state that is written next counts this row

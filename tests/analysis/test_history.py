@@ -18,7 +18,6 @@ from analysis.history import (
     series,
     stitch,
     tidy,
-    wide,
 )
 
 CHAIN = Identity("demo", "binary", 0, "r")
@@ -141,13 +140,14 @@ def test_an_absent_column_is_named() -> None:
         check(frame_of(rows((0, 1, 0.1))).drop(columns="run_id"))
 
 
-def test_wide_has_a_column_for_each_chain_and_gaps_where_steps_are_missing() -> None:
+def test_frames_of_several_studies_are_combined_in_order() -> None:
     other = frame_of(rows((0, 2, 0.7)), Identity("demo", "shaped", 1, "q"))
-    table = wide(combine([frame_of(rows((0, 1, 0.1), (0, 2, 0.2))), other]), "reward/train")
-    assert table.columns.tolist() == [("binary", 0), ("shaped", 1)]
-    assert table.index.tolist() == [1, 2]
-    assert math.isnan(table.loc[1, ("shaped", 1)])
-    assert table.loc[2].tolist() == [0.2, 0.7]
+    together = combine([other, frame_of(rows((0, 1, 0.1), (0, 2, 0.2)))])
+    assert together[["arm", "step", "value"]].to_numpy().tolist() == [
+        ["binary", 1, 0.1],
+        ["binary", 2, 0.2],
+        ["shaped", 2, 0.7],
+    ]
 
 
 def test_a_series_is_one_chains_metric_by_step() -> None:

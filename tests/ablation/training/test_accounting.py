@@ -8,7 +8,7 @@ LOGGED = {"completions/mean_length": 5.0}
 
 
 def test_rates_are_tokens_by_the_time_that_they_took():
-    accounting = Accounting(parameters=10, world=1)
+    accounting = Accounting(parameters=10, gpus=1)
     accounting.begin(100)
     row = accounting.row(TIMES, LOGGED, tokens=180, samples=8, link_s=3600)
     assert row[metrics.TOKENS_GENERATED] == 8 * 5 / 2
