@@ -88,8 +88,8 @@ def context(
         "coverage": ""
         if not any(not c.obstacle for c in _compared(f))
         else (
-            f"Every interval claims 95 % and is of a kind that was measured to cover at least {LEAST:.0%} at its size, "
-            "on clustered, bounded and skewed data; where one seed in eight collapses, or with a stronger skew, it was "
+            f"Every interval claims 95 % and is of a kind that was measured to cover at least {100 * LEAST:.0f} % at its "
+            "size, on clustered, bounded and skewed data; where one seed in eight collapses, or with a stronger skew, it was "
             "measured at about 90 %."
         ),
         "warnings": (*f.differences.warnings, *(() if f.foreign else f.asked.warnings)),
