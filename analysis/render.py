@@ -85,13 +85,7 @@ def context(
         "lead": _lead(f, tiers),
         "many": _many(f),
         "setting": setting(f.study.chains),
-        "coverage": ""
-        if not any(not c.obstacle for c in _compared(f))
-        else (
-            f"Every interval claims 95 % and is of a kind that was measured to cover at least {100 * LEAST:.0f} % at its "
-            "size, on clustered, bounded and skewed data; where one seed in eight collapses, or with a stronger skew, it was "
-            "measured at about 90 %."
-        ),
+        "coverage": _coverage(f),
         "warnings": (*f.differences.warnings, *(() if f.foreign else f.asked.warnings)),
         "rule": rule_text(f.study.chains, f.picks.rule),
         "curves": curve_names(f.study.arms),
@@ -130,6 +124,17 @@ def _lead(f: Findings, tiers: str) -> str:
 
 def _compared(f: Findings) -> tuple[Comparison, ...]:
     return (*f.comparisons, *f.curves.comparisons, *f.health)
+
+
+def _coverage(f: Findings) -> str:
+    """How far intervals keep their word; empty where there is none."""
+    if all(c.obstacle for c in _compared(f)):
+        return ""
+    return (
+        f"Every interval claims 95 % and is of a kind that was measured to cover at least {100 * LEAST:.0f} % at its "
+        "size, on clustered, bounded and skewed data; where one seed in eight collapses, or with a stronger skew, it "
+        "was measured at about 90 %."
+    )
 
 
 def _many(f: Findings) -> str:
