@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from statistics import median
 
 import pandas as pd
 
@@ -39,15 +40,18 @@ def cost_table(study: Study) -> pd.DataFrame:
 
 def _of_chain(chain: Chain, curves: Curves) -> dict[str, object]:
     key = (chain.arm, chain.seed)
-    of_metric = {name: pd.Series(of_chains.get(key, {}), dtype=float) for name, of_chains in curves.items()}
-    whole = of_metric[metrics.TIME_STEP].sum()
+    logged = {
+        name: [value for value in of_chains.get(key, {}).values() if not math.isnan(value)]
+        for name, of_chains in curves.items()
+    }
+    whole = sum(logged[metrics.TIME_STEP])
     return {
         "arm": chain.arm,
         "seed": chain.seed,
         "hours": sum((_hours(link.start, link.end) for link in chain.links), 0.0) if chain.links else math.nan,
-        "gpu_hours": of_metric[metrics.GPU_HOURS].max(),
-        **{part: of_metric[name].sum() / whole if whole else math.nan for part, name in PARTS.items()},
-        **{column: of_metric[name].median() for column, name in _MEDIANS.items()},
+        "gpu_hours": max(logged[metrics.GPU_HOURS], default=math.nan),
+        **{part: sum(logged[name]) / whole if whole else math.nan for part, name in PARTS.items()},
+        **{column: median(logged[name]) if logged[name] else math.nan for column, name in _MEDIANS.items()},
     }
 
 

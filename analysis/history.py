@@ -273,9 +273,9 @@ def by_chain(frame: pd.DataFrame, metric: str) -> dict[tuple[str, int], dict[int
     """One metric of every chain that logged it, as {(arm, seed): {step: value}}, steps ascending."""
     chosen = frame.loc[frame["metric"] == metric, ["arm", "seed", "step", "value"]]
     found: dict[tuple[str, int], dict[int, float]] = {}
-    for (arm, seed), rows in chosen.groupby(["arm", "seed"], sort=True):
-        found[str(arm), int(str(seed))] = dict(zip(rows["step"].tolist(), rows["value"].tolist(), strict=True))
-    return found
+    for arm, seed, step, value in zip(*(chosen[column].tolist() for column in chosen), strict=True):
+        found.setdefault((arm, seed), {})[step] = value
+    return dict(sorted(found.items()))
 
 
 def series(frame: pd.DataFrame, arm: str, seed: int, metric: str) -> dict[int, float]:

@@ -1,6 +1,7 @@
 """``python -m analysis.report SOURCE… --out DIR``: the report of a study, from what its folder holds."""
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -109,4 +110,5 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # the collector, here and in forked processes, need not look again at what the imports made
     sys.exit(main())

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ablation import metrics
-from analysis.ema import DEFAULT_SPAN, Ema, formula
+from analysis.ema import DEFAULT_SPAN, ema, formula
 from analysis.errors import AnalysisError
 
 SPANS = (1, 3, 5, 8, 10, 20)  # steps; the spans for which a report shows how the pick moves
@@ -58,8 +58,8 @@ def candidate_steps(saved_steps: Iterable[int], rule: Rule) -> list[int]:
 
 def smoothed(rewards: Mapping[int, float | None], span: float) -> dict[int, float]:
     """The EMA after every step, over all steps in ascending order; NaN before the first value."""
-    average = Ema(span)
-    return {step: average.update(rewards[step]) for step in sorted(rewards)}
+    steps = sorted(rewards)
+    return dict(zip(steps, ema((rewards[step] for step in steps), span), strict=True))
 
 
 def pick(rewards: Mapping[int, float | None], saved_steps: Iterable[int], rule: Rule) -> Pick:

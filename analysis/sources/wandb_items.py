@@ -45,10 +45,13 @@ def stitch_items(parts: Sequence[Sequence[Item]], name: str, naming: Naming = RE
     for link, step, item in located.items:
         if step is None:
             lost.append(item)
-            continue
-        left_out = (step_key, metrics.LINK) if preset is OURS else (step_key,)
-        values = {key: value for key, value in item.items() if not key.startswith(OWN) and key not in left_out}
-        merged.setdefault((link, step), {}).update(values)
+        else:
+            merged.setdefault((link, step), {}).update(item)
+    left_out = {step_key, *([metrics.LINK] if preset is OURS else [])}
+    left_out |= {key for key in set().union(*merged.values()) if key.startswith(OWN)}
+    for values in merged.values():
+        for key in left_out & values.keys():
+            del values[key]
     rows = [Row(link, step, values) for (link, step), values in merged.items() if values]
     kept = stitch(rows)
     return Stitched(kept, preset, [*_lost(lost, step_key, name), *_stitching(rows, kept, preset, parts, name)])
@@ -57,7 +60,7 @@ def stitch_items(parts: Sequence[Sequence[Item]], name: str, naming: Naming = RE
 def locate(parts: Sequence[Sequence[Item]], naming: Naming = RECOGNISED) -> Located:
     """Where each item stands in its chain, by the keys that its trainer uses."""
     items = [item for part in parts for item in part]
-    preset = naming.preset(recognise({key for item in items for key in item}))
+    preset = naming.preset(recognise(set().union(*items)))
     step_key = preset.step if preset else CALL
     # Some trainers log validation without the key, and with their step given to W&B instead.
     passed = preset is not None and preset.passes_step
