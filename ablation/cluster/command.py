@@ -11,7 +11,7 @@ from ablation.cluster.pace import pace_of, refuse_short_time, too_few_links
 from ablation.cluster.planning import plan_text
 from ablation.cluster.submission import refuse_without_slurm, standing_table, submit
 from ablation.config import Config, ConfigError
-from ablation.machine import refuse_without_vllm
+from ablation.machine import refuse_without_peft, refuse_without_vllm
 from ablation.training.asking import how_asked
 from ablation.training.base_model import ensure_base_model
 from ablation.training.chain import chain_dir, history_rows
@@ -32,6 +32,7 @@ def without_training(configs: Sequence[Config], command: str) -> str | None:
     for config in configs:
         if config.cluster.container is None:  # which brings its own
             refuse_without_vllm(config)
+            refuse_without_peft(config)
     if kinds == {"local"}:
         return None
     refuse_without_slurm()

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from huggingface_hub import get_safetensors_metadata, snapshot_download
 
-from ablation.cluster.memory import qwen3_parameters
+from ablation.cluster.memory import adapter_parameters, qwen3_parameters
 from ablation.config import Architecture, Config
 from ablation.training.base_model import base_model_path
 from ablation.training.checkpoints import STATES_KEPT
 
 _WEIGHT = 4  # bytes of a parameter: chains train in single precision and save what they train
+_HALF = 2  # of a model on a GPU that only its adapters are trained of, which are merged into what is saved
 _STATE = 12  # the same with the two moments of Adam
 _COMPLETION = 150  # bytes of a stored rollout beside the text of its completion, compressed
 _TOKEN = 1.2  # bytes of a token of text, compressed
@@ -24,8 +25,11 @@ def chain_bytes(config: Config, parameters: int) -> int:
 
     A new state is written before the oldest is dropped, so there is one more than are kept.
     """
+    rank = config.model.lora.rank
+    trained = parameters if rank is None else adapter_parameters(config.model.architecture, rank)
+    weight = _WEIGHT if rank is None or not config.cluster.gpus else _HALF
     states = min(STATES_KEPT + 1, math.ceil(config.chain.steps / config.chain.resume_every)) * _STATE
-    weights = parameters * (len(config.chain.save_grid) * _WEIGHT + states)
+    weights = parameters * len(config.chain.save_grid) * weight + trained * states
     completion = _COMPLETION + _TOKEN * config.sampling.max_completion_length
     return weights + round(config.chain.steps * (config.grpo.train_batch_size * completion + _ROW))
 

@@ -1,6 +1,7 @@
 """What a GPU of a chain will hold, from the sizes of its model, before anything is allocated.
 
-An estimate: weights, gradients and optimizer are exact for how chains train (single precision, bf16 autocast, Adam);
+An estimate: weights, gradients and optimizer are exact for how chains train (single precision, bf16 autocast, Adam;
+with adapters the model itself in bf16);
 activations follow Korthikanti et al. 2022 (arXiv 2205.05198, section 4): 34 bytes a token and hidden unit of a layer
 that is computed again, 2 of one whose input is kept, without attention's square, which no current kernel stores. What
 the allocator, NCCL and CUDA itself take is not in it: `_FREE` of the memory is left to them.
@@ -30,6 +31,13 @@ def qwen3_parameters(sizes: Architecture) -> int:
     vocabularies = 1 if sizes.tie_word_embeddings else 2
     embeddings = vocabularies * sizes.vocab_size * sizes.hidden_size
     return embeddings + sizes.num_hidden_layers * layer_parameters(sizes) + sizes.hidden_size
+
+
+def adapter_parameters(sizes: Architecture, rank: int) -> int:
+    """Returns the parameters of adapters on every linear layer of a Qwen3 but the output."""
+    heads, groups = sizes.num_attention_heads * sizes.head_dim, sizes.num_key_value_heads * sizes.head_dim
+    attention = 2 * (sizes.hidden_size + heads) + 2 * (sizes.hidden_size + groups)
+    return sizes.num_hidden_layers * rank * (attention + 3 * (sizes.hidden_size + sizes.intermediate_size))
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def gpu_memory(config: Config, parameters: int) -> GpuMemory:
         whole = (config.cluster.gpu_memory_gb or 0) * 1e9 * generation.gpu_memory_utilization
         cache = max(whole - sampler, float(tokens.sequence * a_token))
     return GpuMemory(
-        state=_TRAINED * parameters / pieces,
+        state=_state(config, parameters) / pieces,
         gathered=2 * _HALF * largest if pieces > 1 else 0.0,  # one in use, and the next one
         activations=kept + _LAYER * tokens.at_once * sizes.hidden_size,
         sampler_weights=sampler,
@@ -90,10 +98,19 @@ def gpu_memory(config: Config, parameters: int) -> GpuMemory:
     )
 
 
+def _state(config: Config, parameters: int) -> float:
+    """Bytes of weights, gradients and optimizer on all ranks that share them."""
+    rank = config.model.lora.rank
+    if rank is None:
+        return _TRAINED * parameters
+    return _HALF * parameters + _TRAINED * adapter_parameters(config.model.architecture, rank)
+
+
 def memory_text(config: Config, parameters: int) -> str:
     """Returns what a GPU will hold, part by part, in a sentence."""
     memory = gpu_memory(config, parameters)
-    parts = [f"weights, gradients and Adam {_gb(memory.state)}"]
+    of_adapters = "of adapters " if config.model.lora.rank else ""
+    parts = [f"weights, gradients and Adam {of_adapters}{_gb(memory.state)}"]
     parts += [f"gathered weights {_gb(memory.gathered)}"] if memory.gathered else []
     parts.append(f"activations {_gb(memory.activations)}")
     parts += [f"vLLM's weights {_gb(memory.sampler_weights)}"] if memory.sampler_weights else []

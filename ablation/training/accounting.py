@@ -33,6 +33,7 @@ class Accounting:
         """``gpus`` of the chain, those that only sample too, where there are any; ``earlier``: rows of other links."""
         cuda = torch.cuda.is_available()
         self._parameters = parameters
+        self.trained = parameters  # of them; with adapters those
         self._gpus = gpus if cuda else 0
         self._peak = peak_of(torch.cuda.get_device_name()) if cuda else None
         self._hours_before = max((row.get(metrics.GPU_HOURS) or 0.0 for row in earlier), default=0.0)
@@ -56,9 +57,10 @@ class Accounting:
         """
         trained = tokens - self._tokens
         generated = samples * float(logged.get(_LENGTH) or 0.0)
-        # Forward and backward over what is trained on, forward over what is sampled; without attention's square, and
-        # without what gradient checkpointing computes again (Chowdhery et al. 2022, arXiv 2204.02311, appendix B).
-        operations = self._parameters * (6 * trained + 2 * generated)
+        # Forward, and backward to what is trained, over what is trained on, forward over what is sampled; without
+        # attention's square, and without what gradient checkpointing computes again (Chowdhery et al. 2022, arXiv
+        # 2204.02311, appendix B).
+        operations = (4 * self._parameters + 2 * self.trained) * trained + 2 * self._parameters * generated
         gpu_s = self._gpus * times[metrics.TIME_STEP]
         return {
             metrics.TOKENS_GENERATED: _rate(generated, times[metrics.TIME_GENERATE]),

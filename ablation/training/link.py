@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, set_seed
 from transformers.utils import logging as transformers_logging
 
@@ -34,6 +33,7 @@ from ablation.training.base_model import base_model_path
 from ablation.training.chain import STOPPED, history_rows
 from ablation.training.checkpoints import drop_candidates, drop_leftovers, latest_state, saved_steps
 from ablation.training.lifeline import end_with_parent
+from ablation.training.lora import base_dtype, trained_parameters
 from ablation.training.orders import Orders
 from ablation.training.pace import Stopwatch, measured
 from ablation.training.process import Ending, last_words
@@ -129,7 +129,7 @@ def _assemble(begun: _Begun, stack: ExitStack) -> ChainTrainer:
     tasks = load_tasks(config.tasks).train
     set_seed(config.seed)
     source = base_model_path(config)
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=base_dtype(config.model.lora))
     tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
     limit = limit_of(config.sampling, positions_of(model.config))
     asked = fitting(questions(tasks, config.model.prompt, tokenizer), limit).asked
@@ -157,6 +157,8 @@ def _assemble(begun: _Begun, stack: ExitStack) -> ChainTrainer:
     )
     trainer.remove_callback(PrinterCallback)
     recorder.trainer = trainer
+    assert trainer.model is not None
+    accounting.trained = trained_parameters(trainer.model)
     return trainer
 
 

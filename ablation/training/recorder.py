@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from accelerate.utils import is_peft_model
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, set_seed
 
 from ablation import metrics
@@ -20,6 +21,7 @@ from ablation.tasks.prompts import Question, Spoken, spoken_text
 from ablation.tracking import Tracker
 from ablation.training.accounting import Accounting
 from ablation.training.checkpoints import candidate_dir, write_folder
+from ablation.training.lora import merged
 from ablation.training.ranks import Ranks
 from ablation.training.rollouts import RolloutWriter
 from ablation.training.samples import Sample, step_metrics
@@ -217,11 +219,15 @@ class StepRecorder(TrainerCallback):
         trainer, tokenizer = self.trainer, self.trainer.processing_class
         assert tokenizer is not None
 
-        # Of weights that lie in pieces on the ranks each gives its own.
-        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if self._ranks.world > 1 else None
+        whole: Any = trainer.accelerator.unwrap_model(model)
+        weights: dict[str, Any] | None = None
+        if is_peft_model(whole):  # a candidate is a model like any other
+            weights, whole = dict(merged(whole)), whole.get_base_model()
+        elif self._ranks.world > 1:  # of weights that lie in pieces on the ranks each gives its own
+            weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
 
         def write(folder: Path) -> None:
-            trainer.accelerator.unwrap_model(model).save_pretrained(folder, state_dict=weights)
+            whole.save_pretrained(folder, state_dict=weights)
             tokenizer.save_pretrained(folder)
 
         if self._ranks.is_main:

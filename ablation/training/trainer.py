@@ -6,13 +6,14 @@ atomically and with a manifest; a step's parts are timed. Loss, advantages and g
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import requests
 import torch
+from accelerate.utils import is_peft_model
 from datasets import Dataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
@@ -21,6 +22,7 @@ from trl import GRPOConfig, GRPOTrainer
 from ablation.config import Config
 from ablation.tasks.prompts import Question
 from ablation.training.checkpoints import staging_of, state_dir, write_state
+from ablation.training.lora import adapters, merged
 from ablation.training.places import free_port
 from ablation.training.ranks import Ranks
 from ablation.training.sampling import StepSampler, derived_seed
@@ -52,6 +54,8 @@ class ChainTrainer(GRPOTrainer):
         if self.use_vllm:
             self._send_weights = self.vllm_generation.sync_weights
             self.vllm_generation.sync_weights = self._sync_weights  # type: ignore[method-assign]  # to time it
+            if is_peft_model(self.model):  # whose adapters TRL would merge in place, and take out again
+                self.vllm_generation._iter_named_params = self._merged_for_vllm  # type: ignore[method-assign]
         self._server = server
         self._seed = seed
         if server is not None:
@@ -78,6 +82,10 @@ class ChainTrainer(GRPOTrainer):
         started = time.perf_counter()
         self._send_weights()
         self.sync_seconds += time.perf_counter() - started
+
+    def _merged_for_vllm(self) -> Iterator[tuple[str, torch.Tensor]]:
+        for name, weight in merged(self.model):
+            yield self.vllm_generation._fix_param_name_to_vllm(name), weight
 
     def _serve_again(self) -> None:
         """Starts the vLLM server anew, to get the weights of now before it samples.
@@ -166,6 +174,7 @@ def build_trainer(
         server=server,
         model=model,
         reward_funcs=reward,
+        peft_config=adapters(config.model.lora),
         args=grpo_arguments(config, resume_dir, ranks.world, vllm_arguments(config, positions, server)),
         train_dataset=dataset,
         processing_class=tokenizer,
@@ -181,6 +190,11 @@ def grpo_arguments(
     cuda = torch.cuda.is_available()
     if config.cluster.fsdp and not cuda:  # accelerate would train with DDP instead, silently
         raise RuntimeError("cluster.fsdp=true needs a GPU for each rank, and none is here; set cluster.fsdp=false")
+    if cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise RuntimeError(
+            f"chains train in bf16, which {torch.cuda.get_device_name()} does not have; use a GPU of the Ampere "
+            "generation (A100, L40, H100) or a later one"
+        )
     layout = grpo.layout(world_size)
     return GRPOConfig(
         output_dir=str(resume_dir),

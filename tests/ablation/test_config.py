@@ -165,9 +165,16 @@ def test_keys_that_katas_have_no_use_for_are_refused_rather_than_ignored():
             "1 ranks and 1 GPUs of the vLLM server are more than the 1 GPUs of a job",
             "cluster.gpus_per_node=2",
         ),
+        (
+            ["model.lora.rank=8", "cluster.fsdp=true", "cluster.ranks=2"],
+            "adapters alone, and those cannot be merged from pieces",
+            "set cluster.fsdp=false",
+        ),
+        (["model.lora.rank=0"], "model.lora.rank=0 is too small", "set model.lora.rank=1"),
+        (["model.lora.rank=8", "model.lora.alpha=0"], "model.lora.alpha=0 is too small", "set model.lora.alpha=1"),
     ],
 )
-def test_a_sampler_that_does_not_fit_the_chain_is_refused(overrides: list[str], found: str, advice: str) -> None:
+def test_what_does_not_fit_the_chain_is_refused(overrides: list[str], found: str, advice: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         compose_config(overrides)
     assert found in str(refusal.value)

@@ -117,6 +117,19 @@ def test_a_colocated_chain_that_is_stopped_goes_on_as_if_it_had_not_been(home: P
     assert weights(chain_of(home, "stopped")) == weights(colocated)
 
 
+def test_colocated_vllm_samples_from_base_and_adapters_and_resumes_exactly(home: Path) -> None:
+    lora = ("generation=vllm_colocate", "model.lora.rank=4")
+    train(home, "lora", *lora)
+    check_sampled_from_what_is_trained(chain_of(home, "lora"))
+    process = start(home, "lora_stopped", *lora)
+    wait_for_step(chain_of(home, "lora_stopped"), 3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert len(rows(chain_of(home, "lora_stopped"))) < STEPS
+    train(home, "lora_stopped", *lora)
+    assert weights(chain_of(home, "lora_stopped")) == weights(chain_of(home, "lora"))
+
+
 def test_stale_weights_end_the_link_in_a_sentence(home: Path) -> None:
     process = start(
         home,

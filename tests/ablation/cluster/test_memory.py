@@ -1,11 +1,13 @@
 import pytest
 import torch
+from peft import get_peft_model
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from ablation.cluster.memory import gpu_memory, memory_text, qwen3_parameters, refuse_too_large
+from ablation.cluster.memory import adapter_parameters, gpu_memory, memory_text, qwen3_parameters, refuse_too_large
 from ablation.cluster.planning import plan_text
 from ablation.composing import compose_config
-from ablation.config import Architecture, Config, ConfigError
+from ablation.config import Architecture, Config, ConfigError, LoraConfig
+from ablation.training.lora import adapters, trained_parameters
 
 EXPERIMENT = ("experiment=pymethods2test_8b",)
 
@@ -69,6 +71,24 @@ def test_the_plan_shows_jobs_gpus_disk_and_memory():
     assert "3 chains: 180.1 hours of jobs, 2880.8 GPU hours" in plan
     assert "weights, gradients and Adam 8.2" in plan
     assert "2.5 TB of disk at the peak" in plan
+
+
+def test_adapters_are_counted_as_peft_makes_them():
+    sizes = Architecture()
+    with torch.device("meta"):
+        model = Qwen3ForCausalLM(Qwen3Config(**vars(sizes)))
+    made = get_peft_model(model, adapters(LoraConfig(rank=6)))
+    assert adapter_parameters(sizes, 6) == trained_parameters(made)
+
+
+def test_of_an_8b_with_adapters_a_gpu_holds_the_model_once_in_bf16():
+    config = composed("model=qwen3_8b_sft_lora", "cluster.fsdp=false", "cluster.ranks=4", "cluster.nodes=1")
+    parameters = qwen3_parameters(config.model.architecture)
+    trained = adapter_parameters(config.model.architecture, 32)
+    assert gpu_memory(config, parameters).state == 2 * parameters + 16 * trained
+    assert trained / 1e6 == pytest.approx(87, rel=0.01)
+    refuse_too_large(config, parameters)
+    assert "weights, gradients and Adam of adapters 17.8" in memory_text(config, parameters)
 
 
 def test_a_share_that_vllms_weights_do_not_fit_into_is_refused():

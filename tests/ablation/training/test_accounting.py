@@ -15,6 +15,18 @@ def test_rates_are_tokens_by_the_time_that_they_took():
     assert row[metrics.TOKENS_TRAINED] == 80 / 4
 
 
+def test_of_adapters_the_backward_pass_counts_once(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "NVIDIA A100-SXM4-80GB")
+    monkeypatch.setattr("torch.cuda.max_memory_allocated", lambda: 0)
+    accounting = Accounting(parameters=1_000_000, gpus=1)
+    whole = accounting.row(TIMES, LOGGED, tokens=80, samples=8, link_s=0)[metrics.MFU]
+    accounting.trained = 1_000
+    adapters = accounting.row(TIMES, LOGGED, tokens=80, samples=8, link_s=0)[metrics.MFU]
+    assert whole == pytest.approx((6 * 80 + 2 * 40) * 1e6 / (312e12 * 8))
+    assert adapters == pytest.approx(((4 * 1e6 + 2e3) * 80 + 2e6 * 40) / (312e12 * 8))
+
+
 def test_without_a_gpu_nothing_is_said_of_gpus():
     row = Accounting(10, 1).row(TIMES, LOGGED, tokens=80, samples=8, link_s=3600)
     assert (row[metrics.MFU], row[metrics.GPU_MEMORY_GB], row[metrics.GPU_HOURS]) == (None, None, 0.0)
