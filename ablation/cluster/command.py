@@ -11,7 +11,7 @@ from ablation.cluster.pace import pace_of, refuse_short_time, too_few_links
 from ablation.cluster.planning import plan_text
 from ablation.cluster.submission import refuse_without_slurm, standing_table, submit
 from ablation.config import Config, ConfigError
-from ablation.machine import refuse_without_peft, refuse_without_vllm
+from ablation.machine import refuse_without_gpus, refuse_without_peft, refuse_without_vllm
 from ablation.training.asking import how_asked
 from ablation.training.base_model import ensure_base_model
 from ablation.training.chain import chain_dir, history_rows
@@ -34,6 +34,8 @@ def without_training(configs: Sequence[Config], command: str) -> str | None:
             refuse_without_vllm(config)
             refuse_without_peft(config)
     if kinds == {"local"}:
+        for config in configs:
+            refuse_without_gpus(config)
         return None
     refuse_without_slurm()
     for config in configs:

@@ -99,17 +99,28 @@ def _find_out(config: Config, model: str, cached: Path) -> None:
 
 
 def _tokenizer(model: str) -> tuple[Any, int | None]:
-    """The tokenizer of a model, and how many positions that has."""
+    """The tokenizer of a model, and how many positions that has.
+
+    Raises ConfigError when they are not here and cannot be had.
+    """
     from transformers import AutoConfig, AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(model), positions_of(AutoConfig.from_pretrained(model))
+    try:
+        return AutoTokenizer.from_pretrained(model), positions_of(AutoConfig.from_pretrained(model))
+    except OSError as error:  # the Hub's errors, of a gated model too, are OSErrors
+        reason = (str(error).splitlines() or [""])[0].removesuffix(".")
+        raise ConfigError(
+            f"{model} is not here and cannot be had from the Hub ({reason}); where there is a network type `hf download "
+            f"{model}` (after `hf auth login` for a gated model), with HF_HOME a folder that this machine sees too, or set "
+            "model.path to a folder."
+        ) from error
 
 
 def main() -> None:
     end_with_parent()
     config = configuration.load(sys.argv[1])
-    tokenizer, positions = _tokenizer(sys.argv[2])
     try:
+        tokenizer, positions = _tokenizer(sys.argv[2])
         found = asdict(ask(config, load_tasks(config.tasks), tokenizer, positions))
     except ConfigError as error:
         found = {"refused": str(error)}

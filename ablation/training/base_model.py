@@ -17,6 +17,7 @@ from filelock import FileLock
 from ablation import config as configuration
 from ablation.config import Config, ConfigError
 from ablation.tasks.load import load_tasks
+from ablation.tasks.prompt_lengths import limit_of
 
 RECIPE = 2  # part of the cache key: raise it when the corpus or the pre-training changes
 
@@ -30,7 +31,7 @@ def ensure_base_model(config: Config) -> str:
     """Returns ``base_model_path(config)`` after building the tiny model if it is not cached.
 
     Processes that ask at once wait for the one that builds. Raises ConfigError when a local folder that was
-    asked for holds no model, or when the building fails.
+    asked for holds no model, when the building fails, or when prompt and completion cannot fit into what it builds.
     """
     path = config.model.path
     if path is not None:
@@ -40,6 +41,7 @@ def ensure_base_model(config: Config) -> str:
                 "of a model on the Hub: check the path, or type model=tiny."
             )
         return path
+    limit_of(config.sampling, config.model.architecture.max_position_embeddings)  # minutes sooner than it would else
     folder = _tiny_folder(config)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):

@@ -142,6 +142,13 @@ def test_a_base_model_that_is_not_there_is_refused_before_anything_is_loaded(tmp
         ensure_base_model(compose(f"model.path={tmp_path}"))
 
 
+def test_a_context_longer_than_the_models_is_refused_before_it_is_pre_trained(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"exceed the 256 positions of the model; set sampling\.max_prompt_length=216"
+    ):
+        ensure_base_model(compose("sampling.max_prompt_length=300", f"runs_dir={tmp_path}"))
+
+
 def test_keys_that_katas_have_no_use_for_are_refused_rather_than_ignored():
     with pytest.raises(ConfigError, match=r"tasks\.path=/data has no use"):
         load_tasks(compose("tasks.path=/data").tasks)

@@ -27,3 +27,13 @@ def test_adapters_without_peft_are_refused_with_what_to_install(monkeypatch):
     machine.refuse_without_peft(compose_config([]))
     with pytest.raises(ConfigError, match=r"peft is not installed; type `pip install 'ablation-harness\[lora\]'`"):
         machine.refuse_without_peft(compose_config(["model.lora.rank=8"]))
+
+
+def test_what_needs_gpus_is_refused_where_there_are_none(monkeypatch):
+    monkeypatch.setattr(machine, "_has_gpus", lambda: False)
+    monkeypatch.setattr(machine, "_installed", lambda name: name == "vllm")
+    machine.refuse_without_gpus(compose_config([]))
+    with pytest.raises(ConfigError, match=r"cluster\.fsdp=true needs a GPU for each rank, and none is here; set"):
+        machine.refuse_without_gpus(compose_config(["cluster.fsdp=true", "cluster.ranks=2"]))
+    with pytest.raises(ConfigError, match=r"generation\.engine=vllm_colocate needs a GPU, and none is here; set"):
+        machine.refuse_without_gpus(compose_config(["generation=vllm_colocate"]))

@@ -64,6 +64,14 @@ def test_a_tokenizer_that_cannot_be_loaded_is_named(config, capfd):
     assert "Error" in capfd.readouterr().err
 
 
+def test_a_model_that_is_not_here_and_cannot_be_had_is_refused_with_how_to_fetch_it(config, capfd, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    config.model.path = "nobody/nothing"
+    with pytest.raises(ConfigError, match=r"nobody/nothing is not here .* type `hf download nobody/nothing` \(after"):
+        how_asked(config)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 TASKS = TaskSplits([], [], [])
 PLAIN, CHAT = Asked("plain", 216, 40, {}, "aaaaaaaaaaaa"), Asked("chat", 216, 90, {}, "bbbbbbbbbbbb")
 
