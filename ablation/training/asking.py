@@ -110,9 +110,9 @@ def _tokenizer(model: str) -> tuple[Any, int | None]:
     except OSError as error:  # the Hub's errors, of a gated model too, are OSErrors
         reason = (str(error).splitlines() or [""])[0].removesuffix(".")
         raise ConfigError(
-            f"{model} is not here and cannot be had from the Hub ({reason}); where there is a network type `hf download "
-            f"{model}` (after `hf auth login` for a gated model), with HF_HOME a folder that this machine sees too, or set "
-            "model.path to a folder."
+            f"{model} is not here and cannot be had from the Hub ({reason}); where there is a network type "
+            f"`hf download {model}` (after `hf auth login` for a gated model), with HF_HOME a folder that this machine "
+            "sees too, or set model.path to a folder."
         ) from error
 
 
