@@ -294,9 +294,12 @@ class ChainConfig:
 class EvaluationConfig:
     samples: int = 5  # completions a task at the training temperature; one more is greedy
     batch_size: int = 256  # completions generated at once
+    step: int | None = None  # evaluated beside the pick and the last one; null: half of the save grid, 0: none
+    save_tasks: int = 25  # validation tasks that training asks whenever a candidate is saved; 0: none
+    save_samples: int = 2  # completions of each of them
 
     def __post_init__(self) -> None:
-        _at_least("evaluation", self, batch_size=1)
+        _at_least("evaluation", self, batch_size=1, step=0, save_tasks=0, save_samples=1)
         if self.samples < 2:
             raise ConfigError(
                 f"evaluation.samples={self.samples} cannot give pass@1 with k < n; set evaluation.samples=5, say."

@@ -48,7 +48,7 @@ class Subject:
             load_tasks(self.config.tasks).fingerprint,
             [self.prompts, asdict(self.config.model.prompt)],
             asdict(self.config.sampling),
-            asdict(self.config.evaluation),
+            {name: getattr(self.config.evaluation, name) for name in ("samples", "batch_size")},
             tier_name(self.config),
             [ablation.__version__, version("torch"), version("transformers")],
         ]

@@ -33,6 +33,7 @@ TIME_UPDATE = "time/update"  # seconds: everything of the step but generating, s
 TIME_STEP = "time/step"  # seconds
 TIME_BETWEEN = "time/between"  # seconds from the previous step's end to this one's begin: saving, logging
 TIME_SAVE = "time/save"  # seconds of saving after the step before: candidate, rollouts, state; null where none was
+TIME_VALIDATE = "time/validate"  # seconds of `eval/*`, after the step whose candidate they are of; null where none was
 TIME_STARTUP = "time/startup"  # seconds from the supervisor's start to the link's first step; null after it
 PEAK_MEMORY_MB = "system/peak_memory_mb"  # peak resident memory of the training process
 
@@ -45,7 +46,7 @@ GPU_HOURS = "system/gpu_hours"  # of the chain up to this row, start-up included
 TRL_PREFIX = "train/"  # what TRL logs, under its own names
 NONDETERMINISTIC_PREFIXES = ("time/", "system/", "chain/")
 
-# Held-out evaluation, n samples a task.
+# Held-out evaluation, n samples a task: in a history of a few validation tasks, at the steps that candidates are saved.
 EVAL_PASS_RATIO = "eval/pass_ratio"
 EVAL_SOLVED = "eval/solved"
 

@@ -29,7 +29,14 @@ SIDES = ("ours", "bare")
 
 
 def settings(runs_dir: Path, overrides: list[str]) -> Config:
-    own = ["reward=shaped", f"chain.steps={STEPS}", *overrides, "study=overhead", f"runs_dir={runs_dir}"]
+    own = [
+        "reward=shaped",
+        f"chain.steps={STEPS}",
+        "evaluation.save_tasks=0",
+        *overrides,
+        "study=overhead",
+        f"runs_dir={runs_dir}",
+    ]
     config = compose_config(own)
     config.arm = "shaped"
     return config

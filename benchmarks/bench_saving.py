@@ -50,7 +50,9 @@ def main() -> None:
     timed(Tracker, "log", "history and W&B", seconds)
     timed(Tracker, "sync", "history and W&B", seconds)
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
-        config = compose_config(["reward=shaped", "study=saving", f"chain.steps={STEPS}", *model])
+        config = compose_config(
+            ["reward=shaped", "study=saving", f"chain.steps={STEPS}", "evaluation.save_tasks=0", *model]
+        )
         config.arm = "shaped"
         ensure_base_model(config)
         chain = Path("runs/saving/shaped-s0")

@@ -59,7 +59,12 @@ def make_model(name: str, folder: Path) -> None:
 
 def overrides(model: str, folder: Path | None, engine: str) -> list[str]:
     common = ["reward=shaped", f"generation={engine}", f"study=gpu-check-{engine}", "tracking=off"]
-    common += [f"chain.steps={STEPS}", f"chain.save_every={SAVED}", f"chain.resume_every={SAVED}"]
+    common += [
+        "evaluation.save_tasks=0",
+        f"chain.steps={STEPS}",
+        f"chain.save_every={SAVED}",
+        f"chain.resume_every={SAVED}",
+    ]
     common += ["selection.skip_first=0"]
     if folder is None:
         return [*common, "model.pretraining.steps=30", "grpo.train_batch_size=16"]

@@ -42,6 +42,7 @@ from ablation.training.recorder import Log, ScoringReward, StepRecorder
 from ablation.training.rollouts import RolloutWriter
 from ablation.training.stopping import Stopping
 from ablation.training.trainer import ChainTrainer, build_trainer
+from ablation.training.validation import Validation
 from ablation.training.vllm_server import VllmServer
 from analysis.errors import AnalysisError
 from analysis.selection import Rule, pick
@@ -126,19 +127,31 @@ class _Begun:
 def _assemble(begun: _Begun, stack: ExitStack) -> ChainTrainer:
     """Returns the link's trainer; what has to end with it is in ``stack``."""
     config, ranks = begun.config, begun.ranks
-    tasks = load_tasks(config.tasks).train
+    splits = load_tasks(config.tasks)
     set_seed(config.seed)
     source = base_model_path(config)
     model = AutoModelForCausalLM.from_pretrained(source, dtype=base_dtype(config.model.lora))
     tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
     limit = limit_of(config.sampling, positions_of(model.config))
-    asked = fitting(questions(tasks, config.model.prompt, tokenizer), limit).asked
+    asked, held_out = (
+        fitting(questions(tasks, config.model.prompt, tokenizer), limit).asked
+        for tasks in (splits.train, splits.validation)
+    )
     reward = ScoringReward(config, {question.task.task_id: question for question in asked}, begun.pool, ranks.rank)
     accounting = Accounting(model.num_parameters(), ranks.world + config.generation.own_gpus, begun.earlier)
     recorder = StepRecorder(
-        config, begun.chain_dir, reward, begun.log, begun.stopping, accounting, begun.began_s, ranks, begun.guard
+        config,
+        begun.chain_dir,
+        reward,
+        begun.log,
+        begun.stopping,
+        accounting,
+        begun.began_s,
+        ranks,
+        begun.guard,
+        Validation(config, held_out, begun.pool, ranks) if held_out and config.evaluation.save_tasks else None,
     )
-    positions = max(len(question.ids) for question in asked) + config.sampling.max_completion_length
+    positions = max(len(question.ids) for question in [*asked, *held_out]) + config.sampling.max_completion_length
     server = None
     if config.generation.engine == "vllm_server" and ranks.is_main:
         log_file = begun.chain_dir / "logs" / f"vllm-{begun.link}.log"

@@ -52,7 +52,9 @@ def measured(rows: Sequence[Mapping[str, Any]]) -> Pace:
     """Returns the pace of a chain's last link that made steps, from the rows of its history in file order."""
     of_link = [row for row in rows if row.get(metrics.LINK) == rows[-1].get(metrics.LINK)]
     startup = expected_s(_values(of_link, metrics.TIME_STARTUP))
-    return Pace(startup, expected_s(_values(of_link, metrics.TIME_STEP)), expected_s(_values(rows, metrics.TIME_SAVE)))
+    save, validation = (expected_s(_values(rows, name)) for name in (metrics.TIME_SAVE, metrics.TIME_VALIDATE))
+    after_step = None if save is None else save + (validation or 0.0)
+    return Pace(startup, expected_s(_values(of_link, metrics.TIME_STEP)), after_step)
 
 
 class Stopwatch:

@@ -1,4 +1,4 @@
-"""What happens around every step of a chain: seeds, the reward, the row of the history, the candidate.
+"""What happens around every step of a chain: seeds, the reward, the row of the history, the candidate and its scores.
 
 On every rank: the main one alone writes, of what all have made.
 """
@@ -28,6 +28,7 @@ from ablation.training.samples import Sample, step_metrics
 from ablation.training.sampling import derived_seed
 from ablation.training.stopping import Stopping
 from ablation.training.trainer import ChainTrainer
+from ablation.training.validation import Validation
 from ablation.training.vllm import WeightsWatch
 from analysis.ema import Ema
 
@@ -98,6 +99,7 @@ class StepRecorder(TrainerCallback):
         began_s: float,
         ranks: Ranks = Ranks(),  # noqa: B008  # frozen
         guard: Callable[[], None] | None = None,
+        validation: Validation | None = None,
     ) -> None:
         """``log`` is of the main rank. ``began_s``: when the link's supervisor began, by the monotonic clock. ``guard``
         raises when nothing of the chain may be written any more.
@@ -111,6 +113,7 @@ class StepRecorder(TrainerCallback):
         self._began_s = began_s
         self._ranks = ranks
         self._guard = guard
+        self._validation = validation
         self._watch = WeightsWatch(config.generation)
         self._ema = Ema(config.selection.span)
         for earlier in log.tracker.rewards.values() if log else ():
@@ -120,6 +123,7 @@ class StepRecorder(TrainerCallback):
         self._ended: float | None = None  # of the step before, in this link
         self._between = 0.0
         self._saving: float | None = None  # seconds, after the step before
+        self._validating = 0.0  # seconds, after this step
         self.trainer: ChainTrainer | None = None  # set once it is built: it wants its callbacks first
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -146,6 +150,7 @@ class StepRecorder(TrainerCallback):
         assert self.trainer is not None
         assert model is not None
         self._ended = time.perf_counter()
+        self._validating = 0.0
         step_seconds = self._ended - self._started
         first = self._stopping.watch.made_steps == 0
         self._stopping.watch.step(step_seconds)
@@ -157,6 +162,7 @@ class StepRecorder(TrainerCallback):
             self._log.rollouts.add(step, samples)
         if step in self._config.chain.save_grid:
             self._save_candidate(step, model)
+            self._validate()
         if step < self._config.chain.steps and self._stopping.reason():
             control.should_training_stop = control.should_save = True
         if self._log is not None and control.should_save:
@@ -175,10 +181,20 @@ class StepRecorder(TrainerCallback):
             metrics.TIME_STEP: step_seconds,
             metrics.TIME_BETWEEN: self._between,
             metrics.TIME_SAVE: self._saving,
+            metrics.TIME_VALIDATE: None,
             metrics.TIME_STARTUP: self._stopping.watch.pace.startup_s if first else None,
             metrics.PEAK_MEMORY_MB: peak_memory_mb(),
         }
         self._saving = None
+
+    def _validate(self) -> None:
+        if self._validation is None:
+            return
+        assert self.trainer is not None
+        started = time.perf_counter()
+        self._row |= self._validation.scores(self.trainer)
+        self._validating = time.perf_counter() - started
+        self._row[metrics.TIME_VALIDATE] = self._validating
 
     def on_log(
         self,
@@ -209,8 +225,9 @@ class StepRecorder(TrainerCallback):
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         assert self._ended is not None
-        self._saving = time.perf_counter() - self._ended
-        self._stopping.watch.save(self._saving)
+        after_step = time.perf_counter() - self._ended
+        self._saving = after_step - self._validating
+        self._stopping.watch.save(after_step)
         if self._stopping.reason():  # a signal came while the state was written
             control.should_training_stop = True
 

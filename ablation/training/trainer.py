@@ -5,18 +5,20 @@ atomically and with a manifest; a step's parts are timed. Loss, advantages and g
 """
 
 import logging
+import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import requests
 import torch
 from accelerate.utils import is_peft_model
 from datasets import Dataset
 from torch.utils.data import Sampler
-from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, set_seed
 from trl import GRPOConfig, GRPOTrainer
 
 from ablation.config import Config
@@ -48,6 +50,7 @@ class ChainTrainer(GRPOTrainer):
         self._sampler = sampler
         self._ranks = ranks
         self._resume_dir = resume_dir
+        self._answering: int | None = None  # the seed of questions that are no step's
         self.generate_seconds = 0.0  # since the step began, without sync
         self.sync_seconds = 0.0
         super().__init__(*args, **kwargs)
@@ -83,6 +86,26 @@ class ChainTrainer(GRPOTrainer):
         self._send_weights()
         self.sync_seconds += time.perf_counter() - started
 
+    def answers(self, prompts: Sequence[list[int]], n: int, seed: int) -> list[list[str]]:
+        """Returns ``n`` completions of each prompt of tokens [prompts, n], sampled as those of a step are.
+
+        What the next step draws is left as it was. Ranks ask together, as many prompts each.
+        """
+        flat = [ids for ids in prompts for _ in range(n)]
+        kept = random.getstate(), np.random.get_state()
+        with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_available() else []):
+            set_seed(seed)
+            self._answering = seed
+            try:
+                completion_ids, _ = self._generate_single_turn(flat, None, {}, n)
+            finally:
+                self._answering = None
+                random.setstate(kept[0])
+                np.random.set_state(kept[1])
+        assert self.processing_class is not None
+        texts = self.processing_class.batch_decode(completion_ids, skip_special_tokens=True)  # type: ignore[union-attr]
+        return [texts[start : start + n] for start in range(0, len(texts), n)]
+
     def _merged_for_vllm(self) -> Iterator[tuple[str, torch.Tensor]]:
         for name, weight in merged(self.model):
             yield self.vllm_generation._fix_param_name_to_vllm(name), weight
@@ -106,7 +129,7 @@ class ChainTrainer(GRPOTrainer):
     def _seed_client(self) -> None:
         self.vllm_generation.vllm_client = SeededClient(
             self.vllm_generation.vllm_client,
-            lambda: derived_seed("sampling", self._seed, self.state.global_step + 1),
+            lambda: self._answering or derived_seed("sampling", self._seed, self.state.global_step + 1),
         )
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
