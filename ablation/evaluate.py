@@ -1,4 +1,4 @@
-"""``python -m ablation.evaluate STUDY``: held-out scores of the base, and of every chain's pick and last step.
+"""``python -m ablation.evaluate STUDY``: held-out scores of the base, and of every chain's pick, last and a fixed step.
 
 Every subject answers the same tasks with the same sampling seeds, on the validation and on the test split.
 The splits are written to folders of their own: what chooses a checkpoint reads ``validation`` alone. Scores
@@ -21,7 +21,7 @@ from ablation import config as configuration
 from ablation.composing import report_config_errors
 from ablation.config import Config, ConfigError
 from ablation.held_out import SPLITS, Subject, evaluate, is_cached
-from ablation.machine import chains_at_once
+from ablation.machine import chains_at_once, refuse_without_vllm
 from ablation.tasks.load import load_tasks
 from ablation.tasks.prompts import PLAIN
 from ablation.training.base_model import base_model_path, ensure_base_model
@@ -35,8 +35,11 @@ from analysis.sources import run_folder
 from analysis.sources.study import Chain, Study
 
 
-def subjects_of(study: Study) -> tuple[list[Subject], list[str]]:
-    """Returns what to evaluate, and one sentence for every chain that has nothing to evaluate."""
+def subjects_of(study: Study, engine: str = "transformers", step: int | None = None) -> tuple[list[Subject], list[str]]:
+    """Returns what to evaluate, and one sentence for every chain that has nothing to evaluate.
+
+    ``step`` takes the place of the fixed step in the chains' configurations, unless it is None.
+    """
     subjects: dict[str, Subject] = {}
     problems = []
     for chain in study.chains:
@@ -44,20 +47,21 @@ def subjects_of(study: Study) -> tuple[list[Subject], list[str]]:
         config = configuration.load(chain.folder / "config.yaml")
         record = read_record(chain.folder)
         config.model.prompt.style = record.prompts.get("style", PLAIN)  # before it was recorded all were plain
+        config.evaluation.step = config.evaluation.step if step is None else step
         prompts = record.prompts.get("fingerprint", "")
         base = _base_of(config, record)
         name = _base_name(base, prompts if config.model.prompt.style != PLAIN else "")
-        subjects[name] = Subject(name, "base", base, config, prompts=prompts)
+        subjects[name] = Subject(name, "base", base, config, prompts=prompts, engine=engine)
         try:
             roles = _roles(study, chain, config)
         except AnalysisError as error:
             problems.append(f"{chain.name} has no checkpoint to evaluate: {error}")
             continue
-        for step, names in roles.items():
-            subject = f"{chain.name}@{step}"
-            folder = str(candidate_dir(chain.folder, step))
+        for saved, names in roles.items():
+            subject = f"{chain.name}@{saved}"
+            folder = str(candidate_dir(chain.folder, saved))
             subjects[subject] = Subject(
-                subject, "checkpoint", folder, config, chain.arm, chain.seed, step, names, prompts
+                subject, "checkpoint", folder, config, chain.arm, chain.seed, saved, names, prompts, engine
             )
     return list(subjects.values()), problems
 
@@ -84,16 +88,34 @@ def _base_of(config: Config, record: ChainRecord) -> str:
 
 
 def _roles(study: Study, chain: Chain, config: Config) -> dict[int, tuple[str, ...]]:
-    """Returns why each step is evaluated: the pick of the selection rule, the last saved step, or both."""
+    """Returns why each step is evaluated: the pick of the selection rule, the last saved one, one fixed beforehand.
+
+    Raises ConfigError for a fixed step that no candidate is saved at.
+    """
     rule = Rule(span=config.selection.span, skip_first=config.selection.skip_first, save_every=config.chain.save_every)
     rewards = series(study.history.frame, chain.arm, chain.seed, rule.metric)
-    picked = pick(rewards, chain.saved_steps, rule).step
-    last = max(chain.saved_steps)
-    return {picked: ("pick", "last")} if picked == last else {picked: ("pick",), last: ("last",)}
+    steps = {"pick": pick(rewards, chain.saved_steps, rule).step, "last": max(chain.saved_steps)}
+    fixed = _fixed_step(config)
+    if fixed in chain.saved_steps:
+        steps["fixed"] = fixed
+    return {step: tuple(role for role, of_role in steps.items() if of_role == step) for step in steps.values()}
+
+
+def _fixed_step(config: Config) -> int:
+    """Returns a step that is chosen before any score is seen, 0 for none; a later one than a chain has is skipped."""
+    grid, asked = config.chain.save_grid, config.evaluation.step
+    if asked is None:
+        return grid[(len(grid) - 1) // 2]
+    if asked and asked % config.chain.save_every:
+        raise ConfigError(
+            f"evaluation.step={asked} is not on the save grid of every {config.chain.save_every} steps; type "
+            f"--step {max(1, round(asked / config.chain.save_every)) * config.chain.save_every}, or --step 0 for none."
+        )
+    return asked
 
 
 def _drop_stale(subjects: list[Subject], folder: Path) -> int:
-    """Removes scores of checkpoints that are no longer a pick or a last step; returns how many."""
+    """Removes scores of checkpoints that are evaluated for no reason any more; returns how many."""
     names = {subject.name for subject in subjects}
     stale = [path for split in SPLITS for path in (folder / split).glob("*.parquet") if path.stem not in names]
     for path in stale:
@@ -103,7 +125,7 @@ def _drop_stale(subjects: list[Subject], folder: Path) -> int:
 
 def summary(subjects: list[Subject], folder: Path) -> str:
     """Returns the table of mean scores by subject and split."""
-    lines = [f"{'subject':<28} {'roles':<10} {'split':<11} {'pass ratio':>10} {'solved':>7} {'greedy solved':>14}"]
+    lines = [f"{'subject':<28} {'roles':<15} {'split':<11} {'pass ratio':>10} {'solved':>7} {'greedy solved':>14}"]
     for subject in subjects:
         for split in SPLITS:
             frame = pq.read_table(folder / split / f"{subject.name}.parquet").to_pandas()
@@ -112,7 +134,7 @@ def summary(subjects: list[Subject], folder: Path) -> str:
             )
             sampled, greedy = means.loc["sampled"], means.loc["greedy"]
             lines.append(
-                f"{subject.name:<28} {','.join(subject.roles):<10} {split:<11} {sampled.pass_ratio:>10.3f} "
+                f"{subject.name:<28} {','.join(subject.roles):<15} {split:<11} {sampled.pass_ratio:>10.3f} "
                 f"{sampled.solved:>7.3f} {greedy.solved:>14.3f}"
             )
     return "\n".join(lines)
@@ -127,8 +149,11 @@ def _try_evaluate(subject: Subject, folder: Path) -> str:
     return ""
 
 
-def run(source: str, jobs: int) -> int:
+def run(source: str, jobs: int, engine: str = "transformers", step: int | None = None) -> int:
     """Evaluates what is not cached, ``jobs`` subjects at once, prints the table; returns how many failed."""
+    if engine == "vllm":
+        refuse_without_vllm("--engine vllm", "leave it out")
+        jobs = 1  # the GPU, or all cores, are for one engine
     try:
         study = run_folder.read(_study_folder(source))
     except AnalysisError as error:
@@ -141,7 +166,7 @@ def run(source: str, jobs: int) -> int:
             stack.enter_context(FileLock(folder / ".lock", timeout=0))
         except Timeout as error:
             raise ConfigError(f"{folder} is being written by another evaluation; wait for it.") from error
-        subjects, problems = subjects_of(study)
+        subjects, problems = subjects_of(study, engine, step)
         for problem in [*study.history.problems, *problems]:
             print(f"warning: {problem}", file=sys.stderr)
         dropped = 0 if study.history.problems else _drop_stale(subjects, folder)
@@ -180,9 +205,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ablation.evaluate", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("study", help="runs/<study>, or the study's name")
     parser.add_argument("--jobs", type=int, default=chains_at_once(), help="models at once (%(default)s)")
+    parser.add_argument("--engine", choices=("transformers", "vllm"), default="transformers", help="(%(default)s)")
+    parser.add_argument(
+        "--step",
+        type=int,
+        help="saved step that is evaluated in every chain beside its pick and its last (evaluation.step; half of them)",
+    )
     arguments = parser.parse_args()
     with report_config_errors():
-        failed = run(arguments.study, arguments.jobs)
+        failed = run(arguments.study, arguments.jobs, arguments.engine, arguments.step)
     sys.exit(1 if failed else 0)
 
 

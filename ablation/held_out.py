@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +20,10 @@ from ablation.scoring.verdict import Verdict
 from ablation.tasks.load import load_tasks
 from ablation.tasks.prompt_lengths import fitting, limit_of
 from ablation.tasks.prompts import Question, questions, spoken_text
+
+if TYPE_CHECKING:
+    from ablation.completing import Completer
+    from ablation.completing_vllm import VllmCompleter
 
 SPLITS = ("validation", "test")
 _RECIPE = 1  # part of the cache key: raise it when scores would come out differently
@@ -39,6 +43,7 @@ class Subject:
     step: int | None = None
     roles: tuple[str, ...] = ("base",)
     prompts: str = ""  # fingerprint of how its chain was asked; empty where that was not recorded
+    engine: str = "transformers"  # transformers | vllm
 
     def key(self) -> str:
         """The hash of everything that the scores depend on."""
@@ -51,16 +56,15 @@ class Subject:
             {name: getattr(self.config.evaluation, name) for name in ("samples", "batch_size")},
             tier_name(self.config),
             [ablation.__version__, version("torch"), version("transformers")],
+            *([self.engine] if self.engine != "transformers" else []),
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def evaluate(subject: Subject, folder: Path) -> None:
     """Writes ``folder/<split>/<subject>.parquet`` for every split; raises what loading the model raises."""
-    from ablation.completing import Completer  # torch: only where there is something to do
-
     config, splits = subject.config, load_tasks(subject.config.tasks)
-    completer = Completer(subject.model, config.sampling, config.evaluation.batch_size)
+    completer = _completer(subject)
     key = subject.key()
     with ScoringPool(config.cluster.scoring_workers or scoring_workers(), tier_name(config)) as pool:
         for split in SPLITS:
@@ -77,6 +81,17 @@ def evaluate(subject: Subject, folder: Path) -> None:
                 for row in _scored(subject, split, mode, asked, completions, pool)
             ]
             _write(pa.Table.from_pylist(rows), folder / split / f"{subject.name}.parquet", key)
+
+
+def _completer(subject: Subject) -> "Completer | VllmCompleter":
+    sampling = subject.config.sampling
+    if subject.engine == "vllm":
+        from ablation.completing_vllm import VllmCompleter
+
+        return VllmCompleter(subject.model, sampling)
+    from ablation.completing import Completer  # torch: only where there is something to do
+
+    return Completer(subject.model, sampling, subject.config.evaluation.batch_size)
 
 
 def _scored(

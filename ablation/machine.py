@@ -12,12 +12,12 @@ from ablation.config import Config, ConfigError
 VLLM = ("0.22.0", "0.31.0")  # the versions that TRL 1.16 works with, first and last (trl/import_utils.py)
 
 
-def refuse_without_vllm(config: Config) -> None:
-    """Raises ConfigError where the chain is to sample with a vLLM that is not installed here, or not one for TRL."""
-    if not config.generation.vllm:
-        return
-    install = "type `pip install 'ablation-harness[vllm]'`, or generation=transformers to do without"
-    asked = f"generation.engine={config.generation.engine}"
+def refuse_without_vllm(asked: str, instead: str) -> None:
+    """Raises ConfigError where vLLM is not installed here, or not one for TRL.
+
+    ``asked``: what the user typed that needs it; ``instead``: what to type to do without.
+    """
+    install = f"type `pip install 'ablation-harness[vllm]'`, or {instead} to do without"
     if find_spec("vllm") is None:
         raise ConfigError(f"{asked}, but vLLM is not installed; {install}.")
     try:

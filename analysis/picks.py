@@ -104,7 +104,8 @@ def pick_all(chains: Iterable[Chain], history: pd.DataFrame, rule: Rule) -> Pick
             continue
         picked_by[chain.arm, chain.seed] = picked
         rows.append(_row(chain, picked, rewards, saved, of_chain))
-        shared = {metric: curves(metric).get((chain.arm, chain.seed), {}) for metric in SHARED}
+        at_saves = [metrics.EVAL_SOLVED] if curves(metrics.EVAL_SOLVED) else []
+        shared = {metric: curves(metric).get((chain.arm, chain.seed), {}) for metric in (*SHARED, *at_saves)}
         others.append({"arm": chain.arm, "seed": chain.seed} | _other_rules(rewards, shared, saved, of_chain))
     if assumed:
         problems.append(
@@ -143,7 +144,8 @@ def _other_rules(
     steps: dict[str, int | None] = {f"span {span:g}": picked.step for span, picked in moved.items()}
     for metric, curve in shared.items():
         try:
-            steps[metric] = pick(curve, saved, rule._replace(metric=metric)).step
+            smooth = rule.span if metric in SHARED else 1  # a save is not smoothed with the ones before
+            steps[metric] = pick(curve, saved, rule._replace(metric=metric, span=smooth)).step
         except AnalysisError:
             steps[metric] = None
     return steps

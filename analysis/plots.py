@@ -32,6 +32,8 @@ _FEW_ARMS = 6  # of more, seeds are not drawn beside the means
 _TITLES = {
     metrics.SOLVED: "Solved rate (all expected tests pass)",
     metrics.PASS_RATIO: "Pass ratio (mean fraction of expected tests)",
+    metrics.EVAL_SOLVED: "Solved rate of a few validation tasks",
+    metrics.EVAL_PASS_RATIO: "Pass ratio of a few validation tasks",
     metrics.ZERO_STD_BINARY: "No signal under the binary reward",
     metrics.ZERO_STD_SHAPED: "No signal under the shaped reward",
 }
@@ -57,6 +59,9 @@ def drawings(findings: Findings) -> dict[str, Drawing]:
     if f.foreign:
         of_health = health(f.study)
         return drawn | ({"health": partial(shared, of_health, arms, span)} if of_health else {})
+    if curves(metrics.EVAL_SOLVED):
+        at_saves = {name: curves(name) for name in (metrics.EVAL_SOLVED, metrics.EVAL_PASS_RATIO)}
+        drawn["validation"] = partial(shared, at_saves, arms, 1)
     drawn["signal"] = partial(of_all, metrics.ZERO_STD_BINARY, metrics.ZERO_STD_SHAPED)
     drawn["held-out"] = partial(held_out, f)
     drawn["pass-at-k"] = partial(pass_at, f)
@@ -124,8 +129,9 @@ def shared(curves: Mapping[str, Mapping[tuple[str, int], Curve]], arms: Sequence
         axes.set(xlabel="step", ylabel=name if len(curves) < 3 else "")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     legend(figure, max(axes_of, key=lambda axes: len(axes.get_legend_handles_labels()[0])))
-    thin = "thin: each seed's EMA; " if len(arms) <= _FEW_ARMS else ""
-    figure.supxlabel(f"{formula(span)}; {thin}strong: mean over seeds, where every seed has the step", fontsize=8.5)
+    smoothing, seeds = ("not smoothed", "each seed") if span == 1 else (formula(span), "each seed's EMA")
+    thin = f"thin: {seeds}; " if len(arms) <= _FEW_ARMS else ""
+    figure.supxlabel(f"{smoothing}; {thin}strong: mean over seeds, where every seed has the step", fontsize=8.5)
     return figure
 
 

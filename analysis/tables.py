@@ -65,4 +65,5 @@ def _role(row: Mapping[Any, Any], picks: Picks, last: Mapping[tuple[str, int], i
     picked = picks.by_chain.get(key)
     roles = ["pick"] if picked is not None and picked.step == row["step"] else []
     roles += ["last"] if last.get(key) == row["step"] else []
+    roles += ["fixed"] if "fixed" in str(row["roles"]).split(",") else []
     return ", ".join(roles) or "other"

@@ -31,7 +31,8 @@ def without_training(configs: Sequence[Config], command: str) -> str | None:
         return plan_text(configs)
     for config in configs:
         if config.cluster.container is None:  # which brings its own
-            refuse_without_vllm(config)
+            if config.generation.vllm:
+                refuse_without_vllm(f"generation.engine={config.generation.engine}", "generation=transformers")
             refuse_without_peft(config)
     if kinds == {"local"}:
         for config in configs:

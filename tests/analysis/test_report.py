@@ -282,3 +282,19 @@ def test_a_pick_that_was_not_evaluated_is_named_with_the_command(finished: Path,
         f"run `python -m ablation.evaluate {study}`.",
     )
     assert "2 paired seeds" in found.answer[0]
+
+
+def test_validation_at_saves_has_a_picture_and_a_rule_of_its_own(tmp_path: Path) -> None:
+    study = tmp_path / "runs" / "looked"
+    for arm in folder.ARMS:
+        rows = folder.curve(arm, 0, 80)
+        for row in rows[4::5]:
+            row |= {"eval/solved": 0.9 if row["step"] == 35 else 0.2, "eval/pass_ratio": 0.5}
+        folder.write_chain(study, arm, 0, rows)
+    assert report.main([str(study)]) == 0
+    svg = (study / "report" / "figures" / "validation.svg").read_text()
+    assert "Solved rate of a few validation tasks" in svg
+    assert "not smoothed" in svg
+    rules = pd.read_csv(study / "report" / "rules.csv")
+    assert rules["eval/solved"].tolist() == [35, 35]  # the best save by itself, whatever came before it
+    assert "validation.png" in (study / "report" / "report.md").read_text()

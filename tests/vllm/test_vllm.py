@@ -130,6 +130,27 @@ def test_colocated_vllm_samples_from_base_and_adapters_and_resumes_exactly(home:
     assert weights(chain_of(home, "lora_stopped")) == weights(chain_of(home, "lora"))
 
 
+def test_a_study_is_evaluated_with_vllm_as_with_transformers(home: Path, colocated: Path) -> None:
+    def scores(engine: str) -> pd.DataFrame:
+        command = [sys.executable, "-m", "ablation.evaluate", str(colocated.parent), "--engine", engine]
+        done = subprocess.run(command, cwd=home, env={**os.environ, **ON_A_CPU}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        files = sorted((colocated.parent / "evaluation").glob("*/*.parquet"))
+        return pd.concat([pd.read_parquet(path) for path in files])
+
+    ours, theirs = scores("transformers"), scores("vllm")
+    keys = ["split", "subject", "mode", "task_id", "sample", "roles"]
+    assert ours[keys].to_numpy().tolist() == theirs[keys].to_numpy().tolist()
+    greedy = ours["mode"] == "greedy"
+    said = ours.loc[greedy, "completion"].to_numpy() == theirs.loc[greedy, "completion"].to_numpy()
+    assert said.mean() > 0.95, "greedy completions differ"  # two equal logits may be told apart otherwise
+    assert (
+        ours.loc[~greedy, "completion"].tolist() != theirs.loc[~greedy, "completion"].tolist()
+    )  # other random numbers
+    again = scores("vllm")
+    assert again["completion"].tolist() == theirs["completion"].tolist()
+
+
 def test_stale_weights_end_the_link_in_a_sentence(home: Path) -> None:
     process = start(
         home,
