@@ -242,6 +242,8 @@ class StepRecorder(TrainerCallback):
             weights, whole = dict(merged(whole)), whole.get_base_model()
         elif self._ranks.world > 1:  # of weights that lie in pieces on the ranks each gives its own
             weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+            for tied in whole.all_tied_weights_keys if weights else ():  # its pieces were put together once more
+                weights.pop(tied, None)
 
         def write(folder: Path) -> None:
             whole.save_pretrained(folder, state_dict=weights)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import requests
 import torch
-from accelerate.utils import is_peft_model
+from accelerate.utils import DistributedType, is_peft_model
 from datasets import Dataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, set_seed
@@ -189,7 +189,7 @@ def build_trainer(
         accumulation=config.grpo.layout(ranks.world).gradient_accumulation_steps,
         n_tasks=len(asked),
     )
-    return ChainTrainer(
+    trainer = ChainTrainer(
         sampler=sampler,
         resume_dir=resume_dir,
         ranks=ranks,
@@ -203,6 +203,12 @@ def build_trainer(
         processing_class=tokenizer,
         callbacks=callbacks,
     )
+    if config.cluster.fsdp and trainer.accelerator.distributed_type != DistributedType.FSDP:  # silently
+        raise RuntimeError(
+            f"cluster.fsdp=true, but accelerate trains by {trainer.accelerator.distributed_type.value}: it shares "
+            "weights out among GPUs alone; set cluster.fsdp=false"
+        )
+    return trainer
 
 
 def grpo_arguments(
@@ -211,8 +217,6 @@ def grpo_arguments(
     """Returns TRL's arguments for a chain."""
     grpo, sampling = config.grpo, config.sampling
     cuda = torch.cuda.is_available()
-    if config.cluster.fsdp and not cuda:  # accelerate would train with DDP instead, silently
-        raise RuntimeError("cluster.fsdp=true needs a GPU for each rank, and none is here; set cluster.fsdp=false")
     if cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise RuntimeError(
             f"chains train in bf16, which {torch.cuda.get_device_name()} does not have; use a GPU of the Ampere "

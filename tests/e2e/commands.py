@@ -19,11 +19,11 @@ def environment_of(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), **more}
 
 
-def start(cwd: Path, *arguments: str, stdout: Any = subprocess.DEVNULL) -> subprocess.Popen:
+def start(cwd: Path, *arguments: str, stdout: Any = subprocess.DEVNULL, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=cwd,
-        env=environment_of(),
+        env=environment_of(**environment),
         stdout=stdout,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
