@@ -130,6 +130,13 @@ def test_colocated_vllm_samples_from_base_and_adapters_and_resumes_exactly(home:
     assert weights(chain_of(home, "lora_stopped")) == weights(chain_of(home, "lora"))
 
 
+def test_colocated_vllm_samples_from_weights_that_lie_in_pieces(home: Path) -> None:
+    sharded = ("generation=vllm_colocate", "cluster.ranks=2", "cluster.fsdp=true")
+    train(home, "pieces", *sharded, ABLATION_TEST_SHARDED="1")
+    check_sampled_from_what_is_trained(chain_of(home, "pieces"))
+    assert "fsdp" in (chain_of(home, "pieces") / "logs" / "link-0.log").read_text()
+
+
 def test_a_study_is_evaluated_with_vllm_as_with_transformers(home: Path, colocated: Path) -> None:
     def scores(engine: str) -> pd.DataFrame:
         command = [sys.executable, "-m", "ablation.evaluate", str(colocated.parent), "--engine", engine]

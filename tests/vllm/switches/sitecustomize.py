@@ -2,14 +2,17 @@
 
 vLLM's CPU build repacks weights for oneDNN once, so later weights would not count; and TRL sends weights to a server by
 NCCL, which needs GPUs, so a gloo-like broadcast over TCP stands in. Sampling, loading of weights and everything else
-is theirs. With ``ABLATION_TEST_STALE`` a tensor whose name holds that text is not sent any more after the first time.
+is theirs. With ``ABLATION_TEST_STALE`` a tensor whose name holds that text is not sent any more after the first time;
+with ``ABLATION_TEST_SHARDED`` ranks may share weights out.
 """
 
 import importlib.abc
 import importlib.machinery
 import os
+import runpy
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -120,3 +123,5 @@ class Finder(importlib.abc.MetaPathFinder):
 
 
 sys.meta_path.insert(0, Finder())
+if os.environ.get("ABLATION_TEST_SHARDED"):
+    runpy.run_path(str(Path(__file__).parents[2] / "e2e" / "sharding" / "sitecustomize.py"))
