@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
 from huggingface_hub import CommitOperationAdd, HfApi, ModelCard, ModelInfo
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.utils import disable_progress_bars
@@ -47,7 +48,7 @@ def checked(folder: Path, study: Path) -> None:
     refuse_findings(folder, study, f"of {folder.as_posix()}")
     try:
         ModelCard.load(folder / "README.md")
-    except (ValueError, TypeError, KeyError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, KeyError) as error:
         raise AnalysisError(
             f"The metadata of {(folder / 'README.md').as_posix()} cannot be read ({' '.join(str(error).split())}): "
             "mend it, or move the folder away to have it made anew."
@@ -69,16 +70,17 @@ def push(folder: Path, repo: str, token: str) -> str:
             there = _there(api, repo)
         if there is None:
             api.create_repo(repo, private=True)
-            there = _created(api, repo)
+            there = api.model_info(repo)
         lacking = _ours(_compare(api, there, folder), repo).lacking
         if lacking:
             print(f"Uploading {len(lacking)} files to {api.endpoint}/{repo} …", flush=True)
             _commit(api, there, folder)
-            there = _created(api, repo)
+            there = api.model_info(repo)
             _refuse_difference(_compare(api, there, folder), repo)
-        if there.private:
+        public = there.private is False
+        if not public:
             api.update_repo_settings(there.id, private=False)
-    return _done(len(lacking), bool(there.private), f"{api.endpoint}/{repo}")
+    return _done(len(lacking), public, f"{api.endpoint}/{repo}")
 
 
 def _there(api: HfApi, repo: str) -> ModelInfo | None:
@@ -87,10 +89,6 @@ def _there(api: HfApi, repo: str) -> ModelInfo | None:
         return api.model_info(repo, timeout=_PATIENCE_S)
     except RepositoryNotFoundError:
         return None
-
-
-def _created(api: HfApi, repo: str) -> ModelInfo:
-    return api.model_info(repo)
 
 
 def _compare(api: HfApi, there: ModelInfo, folder: Path) -> Compared:
@@ -140,10 +138,11 @@ def _refuse_difference(found: Compared, repo: str) -> None:
         )
 
 
-def _done(uploaded: int, was_private: bool, url: str) -> str:
+def _done(uploaded: int, was_public: bool, url: str) -> str:
     if uploaded:
-        return f"Pushed {uploaded} files: {url} holds what the folder holds, and is public."
-    visible = "and is public now" if was_private else "and is public"
+        files = f"{uploaded} file{'s' if uploaded > 1 else ''}"
+        return f"Pushed {files}: {url} holds what the folder holds, and is public."
+    visible = "and is public" if was_public else "and is public now"
     return f"Nothing was uploaded: {url} holds what the folder holds already, {visible}."
 
 

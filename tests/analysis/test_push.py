@@ -158,7 +158,7 @@ def test_a_public_repo_changes_from_one_whole_state_to_the_next(hub, folder: Pat
     push(folder, REPO, hub_server.TOKEN)
     with (folder / "README.md").open("a") as file:
         file.write("\nMore.\n")
-    assert push(folder, REPO, hub_server.TOKEN).startswith("Pushed 1 files")
+    assert push(folder, REPO, hub_server.TOKEN).startswith("Pushed 1 file:")
     assert remote(hub) == local(folder)
     assert never_visible_in_half(hub, set(local(folder)))
 

@@ -121,7 +121,7 @@ def test_what_must_not_leave_stops_the_push_before_any_call(
 
 def test_a_secret_in_the_header_of_weights_is_found_before_any_call(hub, study: Path, folder: Path) -> None:
     plant_in_weights(folder)
-    with pytest.raises(AnalysisError, match="model.safetensors line 1: a Hugging Face token"):
+    with pytest.raises(AnalysisError, match=r"model\.safetensors line 1: a Hugging Face token"):
         pushing.checked(folder, study)
     assert hub.calls == []
 
