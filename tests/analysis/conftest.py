@@ -1,3 +1,4 @@
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,12 @@ def published(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert publish.main([str(study), "--arm", "shaped", "--out", str(out)]) == 0
     [folder] = out.iterdir()
     return folder
+
+
+@pytest.fixture
+def folder(published: Path, tmp_path: Path) -> Path:
+    """A copy of the model repo that a test may change."""
+    return Path(shutil.copytree(published, tmp_path / published.name))
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +12,6 @@ from analysis.publishing.push import push
 
 pytestmark = pytest.mark.xdist_group("publish")  # one worker: the fixtures are made once
 REPO = "lab/shaped"
-
-
-@pytest.fixture
-def folder(published: Path, tmp_path: Path) -> Path:
-    """A copy of the model repo that a test may change."""
-    return Path(shutil.copytree(published, tmp_path / published.name))
 
 
 @pytest.fixture

@@ -22,12 +22,6 @@ SECRET = "hf_" + "zYx1" * 9
 
 
 @pytest.fixture
-def folder(published: Path, tmp_path: Path) -> Path:
-    """A copy of the model repo that a test may change."""
-    return Path(shutil.copytree(published, tmp_path / published.name))
-
-
-@pytest.fixture
 def unready(tmp_path: Path) -> Path:
     """No study, which shows that something is looked at before anything is built."""
     return tmp_path / "no-study"
@@ -199,6 +193,17 @@ def test_a_refusal_of_the_hub_is_one_sentence(
     assert words in error
     assert local(folder) == before
     assert hub.shown == []
+
+
+def test_a_refusal_of_the_store_behind_the_hub_is_one_sentence_too(hub, study: Path, folder: Path, tmp_path) -> None:
+    hub.faults = [hub_server.Fault("GET .*/xet-write-token/", 403)]
+    arguments = (study, "--arm", "shaped", "--out", folder, "--repo", REPO, "--push")
+    running = command(hub, tmp_path, *arguments, HF_HUB_DISABLE_XET="0")
+    _, errors = running.communicate(timeout=120)
+    assert running.returncode == 2
+    assert errors.splitlines()[-1].startswith("analysis.publish: The token may not write to lab/shaped (403): make one")
+    assert "Traceback" not in errors
+    assert hub.repos[REPO].private
 
 
 def test_an_owner_who_does_not_exist_is_told(hub, folder: Path) -> None:
