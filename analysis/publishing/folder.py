@@ -15,12 +15,11 @@ from analysis.publishing.card import card
 from analysis.publishing.facts import FILE, facts
 from analysis.publishing.paths import clean, replacements
 from analysis.publishing.said import say
-from analysis.publishing.scan import scan
+from analysis.publishing.scan import refuse_findings
 from analysis.publishing.shipment import Shipment
 from analysis.publishing.values import Values
 from analysis.publishing.weights import Weights, copy
 
-_SHOWN = 10  # findings of the scan that an error lists
 _OF_A_MACHINE = ("host", "pid")  # of a link, which nobody else can use
 
 
@@ -35,15 +34,25 @@ class Published(NamedTuple):
 def place(out: str | None, study: Path, name: str) -> Path:
     """Where the model repo goes: ``out``, or the folder ``name`` in it when it is an existing folder.
 
-    Without ``out`` that is below ``published`` in the study's folder.
+    Without ``out`` that is below ``published`` in the study's folder. An earlier result is where it went.
+    """
+    parent = Path(out) if out else study / "published"
+    holds_a_model = (parent / "config.json").exists()
+    return parent / name if not out or (parent.is_dir() and not holds_a_model) else parent
+
+
+def taken(folder: Path) -> bool:
+    """Whether there is something already."""
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+
+
+def free(folder: Path) -> Path:
+    """The folder itself.
 
     Raises:
         AnalysisError: there is something already.
     """
-    parent = Path(out) if out else study / "published"
-    holds_a_model = (parent / "config.json").exists()
-    folder = parent / name if not out or (parent.is_dir() and not holds_a_model) else parent
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if taken(folder):
         raise AnalysisError(
             f"{folder.as_posix()} exists and is not empty, where a new folder is expected: move it away, or name "
             "another with --out DIR."
@@ -61,7 +70,7 @@ def publish(found: Findings, shipment: Shipment, weights: Weights, target: Path,
 
     def fill(folder: Path) -> None:
         notes.extend(_fill(folder, found, shipment, weights, name))
-        _refuse_findings(folder, found)
+        refuse_findings(folder, found.study.folder or Path(), "of the study's records")
 
     _complete_or_absent(target, fill)
     return Published(target, sum(path.is_file() for path in target.rglob("*")), tuple(notes))
@@ -103,18 +112,6 @@ def _record(path: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _refuse_findings(folder: Path, found: Findings) -> None:
-    study = found.study.folder or Path()
-    findings = scan(folder, [study.resolve(), study.absolute(), Path.cwd(), Path.home(), folder.absolute()])
-    if findings:
-        more = f"; and {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
-        raise AnalysisError(
-            f"{len(findings)} secret{'s' if len(findings) > 1 else ''} or local path{'s' if len(findings) > 1 else ''} "
-            f"would be published, where none may be ({'; '.join(map(str, findings[:_SHOWN]))}{more}): take them out "
-            "of the study's records and type the same command again."
-        )
 
 
 def _complete_or_absent(target: Path, fill: Callable[[Path], None]) -> None:

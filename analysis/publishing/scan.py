@@ -5,7 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from analysis.errors import AnalysisError
 from analysis.publishing.weights import header
+
+_SHOWN = 10  # findings that an error lists
 
 
 class Kind(NamedTuple):
@@ -80,6 +83,26 @@ def scan(folder: Path, paths: Sequence[Path] = ()) -> list[Finding]:
         for number, line in enumerate(_lines(path), start=1)
         for kind, begins in _matches(line, [*_KINDS, *own])
     ]
+
+
+def refuse_findings(folder: Path, study: Path, source: str) -> None:
+    """Nothing, when neither a secret nor a path of this machine is below ``folder``.
+
+    Args:
+        study: the study's folder, which must not be named either.
+        source: where to take findings out of, as the error says it.
+
+    Raises:
+        AnalysisError: something was found; it names files and lines.
+    """
+    findings = scan(folder, [study.resolve(), study.absolute(), Path.cwd(), Path.home(), folder.absolute()])
+    if findings:
+        more = f"; and {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
+        raise AnalysisError(
+            f"{len(findings)} secret{'s' if len(findings) > 1 else ''} or local path{'s' if len(findings) > 1 else ''} "
+            f"would be published, where none may be ({'; '.join(map(str, findings[:_SHOWN]))}{more}): take them out "
+            f"{source} and type the same command again."
+        )
 
 
 def _named(path: Path) -> Kind:

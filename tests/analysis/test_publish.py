@@ -24,31 +24,10 @@ pytestmark = pytest.mark.xdist_group("publish")  # one worker: the fixtures are 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    folder = tmp_path_factory.mktemp("model")
-    return folder, made.make_model(folder)
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, model: tuple[Path, int]) -> Path:
-    """Read only."""
-    return made.write_study(tmp_path_factory.mktemp("home") / "runs" / "demo", model[0])
-
-
 @pytest.fixture
 def own(tmp_path: Path, study: Path) -> Path:
     """A copy of the study that a test may spoil."""
     return Path(shutil.copytree(study, tmp_path / "runs" / "demo"))
-
-
-@pytest.fixture(scope="module")
-def published(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shaped arm's model repo, with its default name, published from an absolute path; read only."""
-    out = tmp_path_factory.mktemp("out")
-    assert publish.main([str(study), "--arm", "shaped", "--out", str(out)]) == 0
-    [folder] = out.iterdir()
-    return folder
 
 
 @pytest.fixture(scope="module")
