@@ -20,10 +20,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lora,notebooks,dashboard,slurm]'
 	@touch $(STAMP)
 
-demo: setup  ## two rewards x three seeds trained, evaluated and reported; a second call does nothing
+demo: setup  ## two rewards x three seeds trained, evaluated, reported and published to a folder; a second call does nothing
 	@$(BIN)/python -m ablation.run -m experiment=demo study=$(STUDY)
 	@$(BIN)/python -m ablation.evaluate runs/$(STUDY)
 	@$(BIN)/python -m analysis.report runs/$(STUDY)
+	@$(BIN)/python -m analysis.publish runs/$(STUDY)
 
 test: lint  ## lint, types and the tests that this machine can run, without the long ones
 	@$(BIN)/python -m pytest -n 3 --dist loadgroup -q -m "not long"

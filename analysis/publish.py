@@ -8,7 +8,7 @@ all of it is there; the same command goes on after a failure, and does nothing w
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from analysis.errors import AnalysisError
@@ -16,7 +16,7 @@ from analysis.findings import find
 from analysis.progress import begun
 from analysis.publishing.earlier import earlier
 from analysis.publishing.facts import repo_name
-from analysis.publishing.folder import Published, free, place, publish, taken
+from analysis.publishing.folder import Published, place, publish, taken
 from analysis.publishing.shipment import evaluation, finished, in_a_folder, known_arm, shipment
 from analysis.publishing.weights import weights
 from analysis.sources import open_source
@@ -45,36 +45,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def run(source: str, arm: str, out: str | None, again: bool = False) -> Published:
-    """Publish ``arm`` of the study at ``source``.
-
-    Args:
-        again: whether the same model repo may be there already, and is taken as it is then.
+def run(source: str, arms: Sequence[str], out: str | None) -> Iterator[Published]:
+    """Publish ``arms`` of the study at ``source``, all without any; a folder of an earlier command is taken as it is.
 
     Raises:
-        AnalysisError: the arm, its evaluation or its checkpoint is missing, the study is not finished, the place is
-            taken, or what would be published holds a secret.
+        AnalysisError: an arm, its evaluation or its checkpoint is missing, the study is not finished, a place is
+            taken by something else, or what would be published holds a secret.
     """
     study = in_a_folder(begun(open_source(source)))
-    known_arm(study, arm)
+    for arm in arms:
+        known_arm(study, arm)
     found = find(finished(study))
-    chosen = shipment(found, arm)
-    files = weights(Path(chosen.chain.checkpoint(chosen.step)), evaluation(study))
-    named = repo_name(chosen, files.parameters)
-    target = place(out, Path(source), named)
-    if again and taken(target):
-        return earlier(target, chosen, files, named)
-    return publish(found, chosen, files, free(target), named)
+    for arm in arms or study.arms:
+        chosen = shipment(found, arm)
+        files = weights(Path(chosen.chain.checkpoint(chosen.step)), evaluation(study))
+        named = repo_name(chosen, files.parameters)
+        target = place(out, Path(source), named, of_its_own=len(arms) == 1)
+        yield earlier(target, chosen, files, named) if taken(target) else publish(found, chosen, files, target, named)
 
 
 def _publish(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     repo, token = _destination(arguments)
-    done = run(arguments.study, arguments.arm, arguments.out, again=repo is not None)
-    print("\n".join(done.notes))
-    if repo is None:
-        print(f"{done.files} files were scanned: no secret and no local path was found.")
-    print(f"Model repo: {done.folder.as_posix()}", flush=True)
-    return 0 if repo is None else _to_hub(done, Path(arguments.study), repo, token, argv)
+    code = 0
+    for done in run(arguments.study, arguments.arm, arguments.out):
+        print("\n".join(done.notes))
+        if repo is None:
+            print(f"{done.files} files were scanned: no secret and no local path was found.")
+        print(f"Model repo: {done.folder.as_posix()}", flush=True)
+        if repo is not None:
+            code = _to_hub(done, Path(arguments.study), repo, token, argv)
+    return code
 
 
 def _destination(arguments: argparse.Namespace) -> tuple[str | None, str | None]:
@@ -83,6 +83,8 @@ def _destination(arguments: argparse.Namespace) -> tuple[str | None, str | None]
         if arguments.push:
             raise AnalysisError("--push does not say where to: type --repo OWNER/NAME --push.")
         return None, None
+    if len(arguments.arm) != 1:
+        raise AnalysisError("--repo is for one model, and several arms were asked for: name one of them with --arm.")
     from analysis.publishing import hub  # a third of a second that a folder alone does without
 
     return hub.repo_id(arguments.repo), hub.token() if arguments.push else None
@@ -111,7 +113,9 @@ def _to_hub(done: Published, study: Path, repo: str, token: str | None, argv: Se
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m analysis.publish", description="Publish an arm as a model repo.")
     parser.add_argument("study", metavar="STUDY", help="runs/<study>")
-    parser.add_argument("--arm", required=True, help="the arm whose shipped checkpoint is published")
+    parser.add_argument(
+        "--arm", action="append", default=[], help="an arm whose shipped checkpoint is published (default: every arm)"
+    )
     parser.add_argument(
         "--out",
         metavar="DIR",

@@ -1,4 +1,4 @@
-"""A model repo that an earlier command left: pushed as it is, if it is what this command would have built."""
+"""A model repo that an earlier command left: taken as it is, if it is what this command would have built."""
 
 import filecmp
 import json
@@ -29,8 +29,8 @@ def earlier(folder: Path, shipment: Shipment, weights: Weights, name: str) -> Pu
     ]
     if problems:
         raise AnalysisError(
-            f"{folder.as_posix()} is not the model repo of this arm ({', '.join(problems)}), and only that can be "
-            "pushed: move it away, or name another with --out DIR."
+            f"{folder.as_posix()} is not the model repo of this arm ({', '.join(problems)}), which alone may be "
+            "there: move it away, or name another with --out DIR."
         )
     files = sum(path.is_file() for path in folder.rglob("*"))
     return Published(folder, files, (f"{folder.as_posix()} was there already, and is taken as it is.",))

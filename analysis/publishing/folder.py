@@ -31,33 +31,21 @@ class Published(NamedTuple):
     notes: tuple[str, ...]
 
 
-def place(out: str | None, study: Path, name: str) -> Path:
+def place(out: str | None, study: Path, name: str, *, of_its_own: bool = True) -> Path:
     """Where the model repo goes: ``out``, or the folder ``name`` in it when it is an existing folder.
 
     Without ``out`` that is below ``published`` in the study's folder. An earlier result is where it went.
+    ``of_its_own``: whether ``out`` may be the model repo itself, as where it is for one alone.
     """
     parent = Path(out) if out else study / "published"
     holds_a_model = (parent / "config.json").exists()
-    return parent / name if not out or (parent.is_dir() and not holds_a_model) else parent
+    inside = not out or not of_its_own or (parent.is_dir() and not holds_a_model)
+    return parent / name if inside else parent
 
 
 def taken(folder: Path) -> bool:
     """Whether there is something already."""
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-
-
-def free(folder: Path) -> Path:
-    """The folder itself.
-
-    Raises:
-        AnalysisError: there is something already.
-    """
-    if taken(folder):
-        raise AnalysisError(
-            f"{folder.as_posix()} exists and is not empty, where a new folder is expected: move it away, or name "
-            "another with --out DIR."
-        )
-    return folder
 
 
 def publish(found: Findings, shipment: Shipment, weights: Weights, target: Path, name: str) -> Published:

@@ -288,8 +288,19 @@ def test_a_published_folder_is_not_written_over(
 ) -> None:
     before = (published / "README.md").stat().st_mtime_ns
     for out in (published, published.parent):
-        assert "exists and is not empty" in refusal(capsys, study, "--arm", "shaped", "--out", out)
+        assert publish.main([str(study), "--arm", "shaped", "--out", str(out)]) == 0
+        assert "was there already, and is taken as it is" in capsys.readouterr().out
+    assert "is not the model repo of this arm" in refusal(capsys, study, "--arm", "binary", "--out", published)
     assert (published / "README.md").stat().st_mtime_ns == before
+
+
+def test_without_an_arm_every_one_is_published(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert publish.main([str(own)]) == 0
+    assert [path.name.split("-")[2] for path in sorted((own / "published").iterdir())] == ["binary", "shaped"]
+    assert capsys.readouterr().out.count("Model repo: ") == 2
+    assert publish.main([str(own)]) == 0
+    assert capsys.readouterr().out.count("was there already") == 2
+    assert "name one of them with --arm" in refusal(capsys, own, "--repo", "lab/model")
 
 
 def test_a_secret_in_the_records_stops_it_and_nothing_is_left(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
