@@ -27,7 +27,8 @@ ZERO_STD_BINARY = "signal/zero_std_binary"
 ZERO_STD_SHAPED = "signal/zero_std_shaped"
 
 TIME_GENERATE = "time/generate"  # seconds
-TIME_SYNC = "time/sync"  # seconds in which the trainer's weights went to vLLM; in no other part of the step
+# Seconds in which the trainer's weights went to vLLM, in no other part of the step; 0 where they went for `eval/*`.
+TIME_SYNC = "time/sync"
 TIME_SCORE = "time/score"  # seconds
 TIME_UPDATE = "time/update"  # seconds: everything of the step but generating, sync and scoring
 TIME_STEP = "time/step"  # seconds

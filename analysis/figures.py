@@ -24,6 +24,8 @@ WIDTH = 9.0  # inches
 DOTS_PER_INCH = 160  # of the PNG
 _PNG = {"compress_level": 3}  # the usual 6 takes longer and makes no smaller files of such pictures
 
+_NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # which the name of an arm may hold
+
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "ablation",
     "svg.fonttype": "none",
@@ -106,7 +108,7 @@ def render(figure: Figure) -> Rendered:
     FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
     figure.set_dpi(DOTS_PER_INCH)
     FigureCanvasAgg(figure).print_png(png, metadata={"Software": None}, pil_kwargs=_PNG)
-    return Rendered(svg.getvalue(), png.getvalue())
+    return Rendered(_NOT_IN_XML.sub(b"?", svg.getvalue()), png.getvalue())
 
 
 Drawing = Callable[[], Figure]

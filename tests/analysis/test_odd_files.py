@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -153,3 +154,11 @@ def test_a_report_that_fails_leaves_the_one_before(study: Path, tmp_path: Path) 
     )
     assert ended.returncode != 0
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_an_arm_named_with_control_characters_has_pictures_that_browsers_read(tmp_path: Path) -> None:
+    study = tmp_path / "runs" / "odd"
+    folder.write_chain(study, "be\x07ll", 0, folder.curve("binary", 0, 80))
+    assert report.main([str(study)]) == 0
+    pictures = sorted((study / "report" / "figures").glob("*.svg"))
+    assert any("be?ll" in "".join(ElementTree.parse(path).getroot().itertext()) for path in pictures)
