@@ -68,18 +68,21 @@ class ChainTrainer(GRPOTrainer):
         return self._sampler
 
     def _generate(self, prompts: list) -> Any:
+        started, synced = time.perf_counter(), self.sync_seconds
+        generated = super()._generate(prompts)
+        self.generate_seconds += time.perf_counter() - started - (self.sync_seconds - synced)
+        return generated
+
+    def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         if self._server is not None and not self._server.healthy():
             self._serve_again()
-        started, synced = time.perf_counter(), self.sync_seconds
         try:
-            generated = super()._generate(prompts)
+            return super()._generate_single_turn(*args, **kwargs)
         except requests.RequestException:
             if self._server is None or self._server.healthy():
                 raise
             self._serve_again()
-            generated = super()._generate(prompts)  # samples what it would have: seeds are of the step
-        self.generate_seconds += time.perf_counter() - started - (self.sync_seconds - synced)
-        return generated
+            return super()._generate_single_turn(*args, **kwargs)  # samples what it would have: it has the same seeds
 
     def _sync_weights(self) -> None:
         started = time.perf_counter()

@@ -93,7 +93,7 @@ def check_sampled_from_what_is_trained(chain: Path) -> None:
     for row in logged:
         assert 0 <= row[f"{metrics.TRL_PREFIX}sampling/sampling_logp_difference/max"] < EXACT
         asked_before = row["step"] > 1 and (row["step"] - 1) % 2 == 0  # the validation of that save sent the weights
-        assert (row[metrics.TIME_SYNC] == 0) == asked_before
+        assert row[metrics.TIME_SYNC] > 0 or asked_before
     assert logged[-1][metrics.REWARD_TRAIN] != logged[0][metrics.REWARD_TRAIN]
     assert max(row["train/grad_norm"] for row in logged) > 0, "nothing was trained"
 
