@@ -92,8 +92,8 @@ def _say(*lines: str) -> None:
         print(line, flush=True)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Parses the command line, and returns the exit code; 2, with one sentence, for what cannot be repeated."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Exits by how it went: 2, with one sentence, for what cannot be repeated."""
     parser = argparse.ArgumentParser(prog="python -m ablation.repeat", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", metavar="FOLDER", help="a published model, or runs/STUDY/ARM-sSEED")
     parser.add_argument(
@@ -104,9 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     with report_config_errors():
-        return run(arguments.folder, arguments.overrides)
-    raise AssertionError("unreachable: an error has ended the program")
+        sys.exit(run(arguments.folder, arguments.overrides))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

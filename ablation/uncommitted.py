@@ -77,9 +77,7 @@ def patch(root: Path, changes: Changes) -> bytes:
         parts.append(changes.tracked)
     else:
         names = (git(root, "diff", "--name-only", "--relative", "-z", "HEAD") or b"").split(b"\0")
-        said.append(
-            f"Left out, as they are {len(changes.tracked)} bytes and {LARGEST} are kept, changes of tracked files:"
-        )
+        said.append(f"Left out: changes of tracked files, {len(changes.tracked)} bytes where {LARGEST} are kept, in:")
         said += _listed([os.fsdecode(name) for name in names if name])
     left_out, size = [], sum(map(len, parts))
     for name in changes.untracked:

@@ -38,12 +38,10 @@ class Now(NamedTuple):
 def differences(recorded: Recorded, config: Config, now: Now) -> list[Difference]:
     """Returns what differs in code, packages, machine and configuration."""
     here, record = now.provenance, recorded.record
-    links = [link.provenance for link in record.links]
+    links, diff_now = [link.provenance for link in record.links], here.code.diff_sha256 or "none"
     found = [
         _compared("commit", [_code(link, "commit") for link in links], here.code.commit, True, _short),
-        _compared(
-            "uncommitted changes", [_diff(link) for link in links], here.code.diff_sha256 or "none", True, _short
-        ),
+        _compared("uncommitted changes", [_diff(link) for link in links], diff_now, True, _short),
         _compared("Python", [link.get("python") for link in links], here.python, True),
         _compared("platform", [link.get("platform") for link in links], here.platform, False),
         _compared("CPU", [link.get("cpu") for link in links], here.cpu, True),

@@ -23,7 +23,7 @@ def repeated(recorded: Config, typed: Sequence[str]) -> Config:
 
     Raises ConfigError for an unknown key, and for one that would make another chain.
     """
-    config = OmegaConf.create(asdict(recorded) | {"study": f"{recorded.study}-again", "plan": False})
+    config: Any = OmegaConf.create(asdict(recorded) | {"study": f"{recorded.study}-again", "plan": False})
     keys = flat(asdict(recorded))
     for override in sorted(typed, key=lambda text: _key(text) not in GROUPS):  # single keys count more than groups
         key, value = _key(override), override.partition("=")[2]

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,12 +74,13 @@ def _fill(folder: Path, found: Findings, shipment: Shipment, weights: Weights, n
     copy(weights, folder)
     report.write(found, logs, [f"runs/{found.study.name}"])
     record = _record(chain.folder / "chain.json")
-    for link in record.get("links") or []:
+    for link in record["links"]:
         link.update(dict.fromkeys(_OF_A_MACHINE))
     notes.append(f"training_logs/chain.json: {' and '.join(_OF_A_MACHINE)} of links were left out.")
     _write_json(logs / "chain.json", record)
+    diffs = _copy_diffs(chain.folder, logs, record)
     (logs / "config.yaml").write_text(yaml.safe_dump(dict(chain.config), sort_keys=False), encoding="utf-8")
-    _write_json(logs / FILE, facts(found, shipment, weights.parameters, record, name))
+    _write_json(logs / FILE, facts(found, shipment, weights.parameters, record, name) | {"diffs": diffs})
     notes += clean(folder, replacements(found.study))
     published = json.loads((logs / FILE).read_text(encoding="utf-8"))
     _write_json(logs / FILE, {**published, "changed": notes})
@@ -90,6 +91,17 @@ def _fill(folder: Path, found: Findings, shipment: Shipment, weights: Weights, n
     return notes
 
 
+def _copy_diffs(chain: Path, logs: Path, record: Mapping[str, Any]) -> list[str]:
+    """Copies the uncommitted changes that links ran with, where they were kept, and returns their files."""
+    hashes = [((link.get("provenance") or {}).get("code") or {}).get("diff_sha256") for link in record["links"]]
+    names = [f"provenance/{sha256}.diff" for sha256 in dict.fromkeys(hashes) if sha256]
+    kept = [name for name in names if (chain / name).is_file()]
+    for name in kept:
+        (logs / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(chain / name, logs / name)
+    return kept
+
+
 def _record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -98,7 +110,7 @@ def _record(path: Path) -> dict[str, Any]:
             f"{path.as_posix()} cannot be read ({error}), and a card says what it records: put the file back, or "
             "train the chain again."
         ) from error
-    return dict(record)
+    return {"links": [], **record}
 
 
 def _write_json(path: Path, content: Any) -> None:
@@ -110,10 +122,12 @@ def _refuse_findings(folder: Path, found: Findings) -> None:
     findings = scan(folder, [study.resolve(), study.absolute(), Path.cwd(), Path.home(), folder.absolute()])
     if findings:
         more = f"; and {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
+        diffs = any(finding.file.endswith(".diff") for finding in findings)
+        rest = " (uncommitted changes may be deleted from provenance/ in the chain's folder)" if diffs else ""
         raise AnalysisError(
             f"{len(findings)} secret{'s' if len(findings) > 1 else ''} or local path{'s' if len(findings) > 1 else ''} "
             f"would be published, where none may be ({'; '.join(map(str, findings[:_SHOWN]))}{more}): take them out "
-            "of the study's records and type the same command again."
+            f"of the study's records{rest} and type the same command again."
         )
 
 
