@@ -14,7 +14,7 @@ from ablation.cluster.command import without_training
 from ablation.composing import report_config_errors
 from ablation.config import Config, ConfigError
 from ablation.provenance import package_versions, provenance
-from ablation.repeating.data import audit_now, prompts_now, same_base, same_tasks
+from ablation.repeating.data import audit_now, data_now, prompts_now, same_base, same_tasks
 from ablation.repeating.differing import Now, differences, expectation, told
 from ablation.repeating.histories import chain_history, comparison, recorded_history
 from ablation.repeating.overriding import repeated
@@ -38,8 +38,7 @@ def run(folder: str, typed: Sequence[str]) -> int:
         raise ConfigError(f"study={config.study} is the recorded chain itself; choose another study=….")
     _say(*_differences(recorded, config))
     tasks, base = same_tasks(recorded, config), same_base(recorded, config)
-    _say(f"The tasks ({tasks.fingerprint}) and the base model ({Path(base).name}) are as recorded.")
-    _say(audit_now(recorded, tasks))
+    _say(data_now(recorded, tasks, base), audit_now(recorded, tasks))
     if not config.plan:
         ensure_base_model(config)
     if not config.plan or Path(base).is_dir():

@@ -54,6 +54,13 @@ def same_base(recorded: Recorded, config: Config) -> str:
     return base
 
 
+def data_now(recorded: Recorded, tasks: TaskSplits, base: str) -> str:
+    """Returns in a sentence what `same_tasks` and `same_base` found."""
+    known = "as recorded" if recorded.record.tasks_fingerprint else "not recorded"
+    of_base = "made by the recorded recipe" if recorded.config.model.path is None else "taken at its name"
+    return f"The tasks ({tasks.fingerprint}) are {known}; the base model ({Path(base).name}) is {of_base}."
+
+
 def audit_now(recorded: Recorded, tasks: TaskSplits) -> str:
     """Returns in a sentence that the audit says something else of the same tasks than it did; else nothing."""
     then, now = recorded.record.audit, asdict(tasks.audit)
