@@ -71,18 +71,18 @@ def _differences(recorded: Recorded, config: Config) -> list[str]:
     now = Now(provenance(), package_versions(), tier_name(config))
     found = differences(recorded, config, now)
     gpus = any(link.provenance.get("gpus") for link in record.links) or bool(now.provenance.gpus)
-    lines += [*told(found), *_where_diffs_are(recorded), expectation(found, gpus=gpus)]
+    lines += [*told(found), *_where_diffs_are(recorded, now), expectation(found, gpus=gpus)]
     return lines
 
 
-def _where_diffs_are(recorded: Recorded) -> list[str]:
+def _where_diffs_are(recorded: Recorded, now: Now) -> list[str]:
     hashes = (link.provenance.get("code", {}).get("diff_sha256") for link in recorded.record.links)
     return [
         f"The uncommitted changes {sha256[:12]} are in {path}: `git apply` takes it at the recorded commit."
         if (path := recorded.diff_of(sha256))
         else f"The uncommitted changes {sha256[:12]} were not kept."
         for sha256 in dict.fromkeys(hashes)
-        if sha256
+        if sha256 and sha256 != now.provenance.code.diff_sha256
     ]
 
 
