@@ -28,7 +28,12 @@ def move(partial: Path, final: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a whole file: complete or as it was before."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a whole file: complete or as it was before."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_bytes(content)
     sync(partial)
     move(partial, path)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 SLOW = ("torch", "transformers", "trl", "vllm", "wandb", "scipy.stats")
-COMMANDS = ("run", "audit", "score", "evaluate", "status")
+COMMANDS = ("run", "audit", "score", "evaluate", "status", "repeat")
 READERS = ("report", "pull", "dashboard", "sync", "publish")
 
 

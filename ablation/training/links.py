@@ -7,12 +7,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ablation import provenance as origins
 from ablation.chain_files import last_written
 from ablation.config import Config
-from ablation.provenance import origin, package_versions, provenance, tasks_origin
 from ablation.scoring.rewards import REWARDS
 from ablation.training.chain import ChainRecord, LinkRecord, Status, history_steps, now, write_record
 from ablation.training.checkpoints import saved_steps
+from ablation.uncommitted import changes_of, keep_changes
 
 # Set, to anything, for links that nobody typed: successors and requeued jobs of a cluster.
 AUTOMATIC = "ABLATION_AUTOMATIC_LINK"
@@ -24,21 +25,28 @@ def is_automatic() -> bool:
     return bool(os.environ.get(AUTOMATIC))
 
 
-def begin_link(config: Config, record: ChainRecord) -> LinkRecord:
-    """Adds the next link to ``record``; a person's command starts with a clean slate."""
+def begin_link(config: Config, record: ChainRecord, folder: Path | None = None) -> LinkRecord:
+    """Adds the next link to ``record``; a person's command starts with a clean slate.
+
+    What the code adds to its commit is kept in the chain's ``folder``.
+    """
+    root = origins.ROOT
+    changes = changes_of(root)
+    if changes is not None and folder is not None:
+        keep_changes(folder, root, changes)
     link = LinkRecord(
         link=len(record.links),
         start=now(),
         pid=os.getpid(),
         host=socket.gethostname(),
         execution=config.execution(),
-        versions=package_versions(),
-        provenance=asdict(provenance()),
+        versions=origins.package_versions(),
+        provenance=asdict(origins.provenance(origins.code_of(changes))),
         automatic=is_automatic(),
     )
     record.links.append(link)
     record.reward_text = inspect.getdoc(REWARDS[config.reward.name]) or ""
-    record.origins = {"base": origin(config.model.path), "tasks": tasks_origin(config.tasks.path)}
+    record.origins = {"base": origins.origin(config.model.path), "tasks": origins.tasks_origin(config.tasks.path)}
     record.steps = config.chain.steps
     record.status = "running"
     record.given_up = ""

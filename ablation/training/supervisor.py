@@ -101,7 +101,7 @@ def _run_link(
     chains.refuse_other_data(folder, record, base_model, tasks, asked)
     chains.refuse_other_ranks(folder, record, config)
     write_membership(folder.parent, tasks)
-    link = begin_link(config, record)
+    link = begin_link(config, record, folder)
     record.tier, record.base_model, record.tasks_fingerprint = tier, base_model, tasks.fingerprint
     record.audit, record.prompts = asdict(tasks.audit), asdict(asked)
     record.command = command or record.command

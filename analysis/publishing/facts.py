@@ -59,6 +59,7 @@ def facts(found: Findings, shipment: Shipment, parameters: int, record: Mapping[
             *commands(study, [f"runs/{study.name}"]),
             f"python -m analysis.publish runs/{study.name} --arm {chain.arm}",
         ],
+        "repeat": f"python -m ablation.repeat {name}",
         "warnings": [*found.differences.warnings, *found.asked.warnings],
         "problems": list(found.problems),
     }

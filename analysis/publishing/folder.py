@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,12 +71,13 @@ def _fill(folder: Path, found: Findings, shipment: Shipment, weights: Weights, n
     copy(weights, folder)
     report.write(found, logs, [f"runs/{found.study.name}"])
     record = _record(chain.folder / "chain.json")
-    for link in record.get("links") or []:
+    for link in record["links"]:
         link.update(dict.fromkeys(_OF_A_MACHINE))
     notes.append(f"training_logs/chain.json: {' and '.join(_OF_A_MACHINE)} of links were left out.")
     _write_json(logs / "chain.json", record)
+    diffs = _copy_diffs(chain.folder, logs, record)
     (logs / "config.yaml").write_text(yaml.safe_dump(dict(chain.config), sort_keys=False), encoding="utf-8")
-    _write_json(logs / FILE, facts(found, shipment, weights.parameters, record, name))
+    _write_json(logs / FILE, facts(found, shipment, weights.parameters, record, name) | {"diffs": diffs})
     notes += clean(folder, replacements(found.study))
     published = json.loads((logs / FILE).read_text(encoding="utf-8"))
     _write_json(logs / FILE, {**published, "changed": notes})
@@ -87,6 +88,17 @@ def _fill(folder: Path, found: Findings, shipment: Shipment, weights: Weights, n
     return notes
 
 
+def _copy_diffs(chain: Path, logs: Path, record: Mapping[str, Any]) -> list[str]:
+    """Copies the uncommitted changes that links ran with, where they were kept, and returns their files."""
+    hashes = [((link.get("provenance") or {}).get("code") or {}).get("diff_sha256") for link in record["links"]]
+    names = [f"provenance/{sha256}.diff" for sha256 in dict.fromkeys(hashes) if sha256]
+    kept = [name for name in names if (chain / name).is_file()]
+    for name in kept:
+        (logs / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(chain / name, logs / name)
+    return kept
+
+
 def _record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -95,7 +107,7 @@ def _record(path: Path) -> dict[str, Any]:
             f"{path.as_posix()} cannot be read ({error}), and a card says what it records: put the file back, or "
             "train the chain again."
         ) from error
-    return dict(record)
+    return {"links": [], **record}
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -64,6 +64,7 @@ def _identity(v: Values) -> None:
     _optional(v, "tier", CHAIN, "tier")
     for index in range(len(v.read(PUBLISHED, "commands"))):
         v.take(f"commands.{index}", PUBLISHED, "commands", index)
+    _optional(v, "repeat", PUBLISHED, "repeat")
     for name in ("warnings", "problems"):
         for index in range(len(v.read(PUBLISHED, name))):
             v.take(f"{name}.{index}", PUBLISHED, name, index)
@@ -145,6 +146,9 @@ def _provenance(v: Values) -> None:
         v.take(f"gpus.{index}", CHAIN, "links", last, "provenance", "gpus", index)
     for name in recorded.get("code") or {}:
         v.take(f"code.{name}", CHAIN, "links", last, "provenance", "code", name)
+    for index, name in enumerate(v.read(PUBLISHED).get("diffs") or ()):
+        if str((recorded.get("code") or {}).get("diff_sha256")) in name:
+            v.take("code.diff", PUBLISHED, "diffs", index)
     if not v.read(PUBLISHED, "same_code"):
         v.take("code.same", PUBLISHED, "same_code")
 

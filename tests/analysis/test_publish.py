@@ -316,3 +316,45 @@ def test_it_never_imports_torch() -> None:
     code = "import sys, analysis.publish; print([n for n in ('torch', 'transformers', 'trl') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def with_kept_changes(study: Path, text: str) -> str:
+    """Lets every chain say that it ran with uncommitted changes, keeps ``text`` as these, and returns their file."""
+    name = f"provenance/{'c' * 64}.diff"
+    for chain in study.glob("*-s*"):
+        code = {"commit": "a" * 40, "dirty": True, "diff_sha256": "c" * 64}
+        made.amend_link(chain, provenance={"code": code})
+        (chain / "provenance").mkdir()
+        (chain / name).write_text(text)
+        (chain / "provenance" / f"{'d' * 64}.diff").write_text("of no link")
+    return name
+
+
+def test_uncommitted_changes_are_published_with_the_record_that_names_them(own: Path, tmp_path: Path) -> None:
+    name = with_kept_changes(own, "+one = 1\n")
+    assert publish.main([str(own), "--arm", "shaped", "--out", str(tmp_path / "out")]) == 0
+    logs = tmp_path / "out" / "training_logs"
+    assert (logs / name).read_text() == "+one = 1\n"
+    assert [path.name for path in (logs / "provenance").iterdir()] == [Path(name).name]
+    assert f"`{'c' * 64}`, [kept](training_logs/{name})" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"), [("token = 'hf_" + "a1B2" * 9 + "'", "a Hugging Face token"), ("/home/me/x", "a local path")]
+)
+def test_uncommitted_changes_with_a_secret_are_not_published(
+    line: str, kind: str, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = with_kept_changes(own, f"# said\n+{line}\n")
+    error = refusal(capsys, own, "--arm", "shaped", "--out", tmp_path / "out")
+    assert f"training_logs/{name} line 2: {kind}" in error
+    assert "uncommitted changes may be deleted from provenance/ in the chain's folder" in error
+    assert not (tmp_path / "out").exists()
+    for chain in own.glob("*-s*"):
+        shutil.rmtree(chain / "provenance")
+    assert publish.main([str(own), "--arm", "shaped", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_the_card_names_the_command_that_repeats_the_chain(published: Path) -> None:
+    text = (published / "README.md").read_text().partition("## How to reproduce")[2]
+    assert f"\npython -m ablation.repeat {published.name}\n" in text

@@ -1,0 +1,1 @@
+"""A recorded chain trained again: what was recorded, what differs now, and whether the same came out."""
