@@ -2,6 +2,8 @@
 
 import os
 import platform
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import joblib
 
 import ablation
-from ablation.programs import output
+from ablation.programs import git, output
 from ablation.uncommitted import Changes, changes_of
 
 ROOT = Path(ablation.__file__).resolve().parent.parent
@@ -27,6 +29,7 @@ PACKAGES = (
     "numpy",
     "pytest",
 )
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")  # what else a stranger's record holds might be an option of git
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,15 @@ def tasks_origin(path: str | None) -> str:
     if path is None:
         return "made here"
     return "hub" if path.startswith("hf://") else "local folder"
+
+
+def same_code(commits: Iterable[str], root: Path = ROOT) -> bool:
+    """Whether what can change a chain is equal in ``commits`` and the present one; not where git does not know."""
+    folders = [name for name in ("ablation", "analysis", "conf") if (root / name).is_dir()]
+    return all(
+        _COMMIT.fullmatch(commit) and git(root, "diff", "--quiet", commit, "HEAD", "--", *folders) is not None
+        for commit in commits
+    )
 
 
 def package_versions() -> dict[str, str]:

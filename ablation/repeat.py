@@ -13,7 +13,7 @@ from pathlib import Path
 from ablation.cluster.command import without_training
 from ablation.composing import report_config_errors
 from ablation.config import Config, ConfigError
-from ablation.provenance import package_versions, provenance
+from ablation.provenance import package_versions, provenance, same_code
 from ablation.repeating.data import audit_now, data_now, prompts_now, same_base, same_tasks
 from ablation.repeating.differing import Now, differences, expectation, told
 from ablation.repeating.histories import chain_history, comparison, recorded_history
@@ -33,7 +33,7 @@ def run(folder: str, typed: Sequence[str]) -> int:
     recorded tasks or base model cannot be had.
     """
     recorded = read_recorded(folder)
-    config = repeated(recorded.config, typed)
+    config = repeated(recorded, typed)
     if chain_dir(config).resolve() == recorded.logs.resolve():
         raise ConfigError(f"study={config.study} is the recorded chain itself; choose another study=….")
     _say(*_differences(recorded, config))
@@ -68,7 +68,8 @@ def _differences(recorded: Recorded, config: Config) -> list[str]:
     if recorded.assumed:
         shown = ", ".join(recorded.assumed[:5]) + (", …" if len(recorded.assumed) > 5 else "")
         lines.append(f"Its configuration lacks {len(recorded.assumed)} keys, which have their defaults: {shown}.")
-    now = Now(provenance(), package_versions(), tier_name(config))
+    commits = {(link.provenance.get("code") or {}).get("commit") or "" for link in record.links}
+    now = Now(provenance(), package_versions(), tier_name(config), same_code(commits))
     found = differences(recorded, config, now)
     gpus = any(link.provenance.get("gpus") for link in record.links) or bool(now.provenance.gpus)
     lines += [*told(found), *_where_diffs_are(recorded, now), expectation(found, gpus=gpus)]

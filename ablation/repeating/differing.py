@@ -33,6 +33,7 @@ class Now(NamedTuple):
     provenance: Provenance
     versions: Mapping[str, str]
     tier: str
+    same_code: bool  # whether the commits differ in nothing that a chain runs
 
 
 def differences(recorded: Recorded, config: Config, now: Now) -> list[Difference]:
@@ -40,7 +41,7 @@ def differences(recorded: Recorded, config: Config, now: Now) -> list[Difference
     here, record = now.provenance, recorded.record
     links, diff_now = [link.provenance for link in record.links], here.code.diff_sha256 or "none"
     found = [
-        _compared("commit", [_code(link, "commit") for link in links], here.code.commit, True, _short),
+        _compared("commit", [_code(link, "commit") for link in links], here.code.commit, not now.same_code, _short),
         _compared("uncommitted changes", [_diff(link) for link in links], diff_now, True, _short),
         _compared("Python", [link.get("python") for link in links], here.python, True),
         _compared("platform", [link.get("platform") for link in links], here.platform, False),
@@ -63,16 +64,15 @@ def expectation(found: Sequence[Difference], *, gpus: bool) -> str:
     """Returns in a sentence how equal the histories should be; ``gpus``: then or now."""
     names = ", ".join(one.what for one in found if one.matters)
     if gpus:
-        here = f"; besides, {names} differ" if names else ""
+        here = f", and not all is the same here ({names})" if names else ""
         return (
             f"On a GPU no two runs are equal to the last bit{here}: once a rounding changes a sampled token, expect "
             "differences as between two seeds."
         )
     if names:
         return (
-            "On the same machine, code and versions a CPU chain is equal to the last bit; here "
-            f"{names} differ{'' if ',' in names else 's'}, so differences may begin with a rounding and grow to those "
-            "of another seed."
+            "On the same machine, code and versions a CPU chain is equal to the last bit; with what is not the same "
+            f"here ({names}) the histories may part, at first by a rounding, in the end as between two seeds."
         )
     return "Nothing differs that can change the result: on a CPU the histories must be equal to the last bit."
 
@@ -99,8 +99,18 @@ def _packages(then: Sequence[Mapping[str, str]], now: Mapping[str, str], *, vllm
 
 def _keys(then: Config, now: Config) -> list[Difference]:
     before, after = flat(asdict(then)), flat(asdict(now))
-    changed = [key for key in {**before, **after} if before.get(key) != after.get(key) and key not in _OWN]
-    return [Difference(key, str(before.get(key)), str(after.get(key)), key.startswith(_MATTERING)) for key in changed]
+    changed = [
+        key
+        for key in {**before, **after}
+        if before.get(key) != after.get(key) and key not in _OWN and {} not in (before.get(key), after.get(key))
+    ]
+    return [
+        Difference(key, _value(before.get(key)), _value(after.get(key)), key.startswith(_MATTERING)) for key in changed
+    ]
+
+
+def _value(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _code(link: Mapping[str, Any], name: str) -> Any:

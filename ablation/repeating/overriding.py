@@ -10,7 +10,7 @@ from yaml import YAMLError
 
 from ablation.composing import chain_config, compose_config
 from ablation.config import SCIENTIFIC_SECTIONS, Config, ConfigError
-from ablation.repeating.recorded import flat
+from ablation.repeating.recorded import Recorded, flat
 
 GROUPS = ("cluster", "generation", "tracking")  # whole ones of conf/ that may be chosen
 PLACES = ("model.path", "tasks.path")  # scientific, but they say where the same data are now
@@ -18,12 +18,22 @@ _IDENTITY = ("seed", "arm")
 _OPEN = ("cluster.env", "cluster.sbatch")  # take further keys
 
 
-def repeated(recorded: Config, typed: Sequence[str]) -> Config:
+def repeated(record: Recorded, typed: Sequence[str]) -> Config:
     """Returns the configuration of the same chain in a study of its own, with the ``typed`` KEY=VALUE.
 
-    Raises ConfigError for an unknown key, and for one that would make another chain.
+    Of a published model neither the lines of shell that another site's jobs began with are taken, nor the consent to
+    run candidates without a sandbox.
+    Raises ConfigError for an unknown key, for one that would make another chain, and where a cluster must be typed.
     """
+    recorded = record.config
+    if record.published and recorded.cluster.kind != "local" and "cluster" not in map(_key, typed):
+        raise ConfigError(
+            f"{record.typed} was trained by jobs of another site (cluster.kind={recorded.cluster.kind}); type "
+            "cluster=local, or cluster=slurm with the values of yours."
+        )
     config: Any = OmegaConf.create(asdict(recorded) | {"study": f"{recorded.study}-again", "plan": False})
+    if record.published:
+        config.scoring.sandbox = None
     keys = flat(asdict(recorded))
     for override in sorted(typed, key=lambda text: _key(text) not in GROUPS):  # single keys count more than groups
         key, value = _key(override), override.partition("=")[2]

@@ -27,6 +27,11 @@ class Recorded(NamedTuple):
     record: ChainRecord
     assumed: tuple[str, ...]  # keys that the configuration lacks, which therefore have their defaults
 
+    @property
+    def published(self) -> bool:
+        """Whether it comes from a published model, so perhaps from a stranger."""
+        return self.logs.name == LOGS
+
     def diff_of(self, sha256: str) -> Path | None:
         """The file with the uncommitted changes of that hash; None where it was not kept or published."""
         path = self.logs / diff_name(sha256)

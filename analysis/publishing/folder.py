@@ -107,7 +107,7 @@ def _record(path: Path) -> dict[str, Any]:
             f"{path.as_posix()} cannot be read ({error}), and a card says what it records: put the file back, or "
             "train the chain again."
         ) from error
-    return {"links": [], **record}
+    return {**record, "links": record.get("links") or []}
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ablation.composing import compose_config
 from ablation.config import Config
-from ablation.provenance import Code, code_state, origin, package_versions, provenance, tasks_origin
+from ablation.provenance import Code, code_state, origin, package_versions, provenance, same_code, tasks_origin
 from ablation.training.chain import chain_dir, open_record, read_record, write_record
 from ablation.training.links import begin_link
 
@@ -74,6 +74,18 @@ def test_a_package_that_a_repository_does_not_track_has_no_commit(checkout: Path
     installed = checkout / "runs" / "site-packages"
     shutil.copytree(checkout / "ablation", installed / "ablation")
     assert code_state(installed) == Code()
+
+
+def test_commits_are_of_the_same_code_where_only_other_files_differ(checkout: Path) -> None:
+    first = git(checkout, "rev-parse", "HEAD")
+    for name, same in (("README.md", True), ("ablation/new.py", False)):
+        (checkout / name).write_text("new\n")
+        git(checkout, "add", ".")
+        git(checkout, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", name)
+        assert same_code([first], checkout) is same
+    assert not same_code(["0" * 40], checkout)
+    assert not same_code([f"--output={checkout / 'written'}"], checkout)
+    assert not (checkout / "written").exists()
 
 
 def test_a_git_hook_of_another_repository_does_not_mislead(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,10 @@ def test_what_was_otherwise_is_said_with_whether_it_matters(chain: Path, command
     assert row(printed, "sandbox tier")[0] == "none"
     assert row(printed, "uncommitted changes")[0] == "b" * 12
     assert f"The uncommitted changes {'b' * 12} were not kept." in printed
-    assert "here commit, uncommitted changes, Python, CPU, torch, sandbox tier differ, so" in printed
+    assert (
+        "not the same here (commit, uncommitted changes, Python, CPU, torch, sandbox tier) the histories may part"
+        in printed
+    )
 
 
 def test_kept_changes_are_named_with_what_takes_them(chain: Path, command: Command) -> None:
@@ -199,7 +202,7 @@ def test_execution_may_differ_by_key_and_by_whole_group(chain: Path, command: Co
     code, printed, _ = command(chain, *typed)
     assert code == 0
     assert [row(printed, key) for key in ("cluster.kind", "cluster.links", "cluster.env.A", "chain.steps")] == [
-        ["local", "slurm", "no"], ["1", "2", "no"], ["None", "1", "no"], ["80", "20", "no"]
+        ["local", "slurm", "no"], ["1", "2", "no"], ["null", "1", "no"], ["80", "20", "no"]
     ]  # fmt: skip
     assert "repeated as other/second/shaped-s0" in printed
     assert "Nothing differs that can change the result" in printed
@@ -232,3 +235,16 @@ def test_a_configuration_of_another_version_is_told(chain: Path, command: Comman
 def test_a_record_of_another_version_is_told(chain: Path, command: Command) -> None:
     amend(chain, new_field=1)
     assert "chain.json is not as this version writes it" in refusal(command, chain)
+
+
+def test_a_strangers_jobs_and_consent_to_no_sandbox_are_not_taken(chain: Path, command: Command) -> None:
+    published = Path("model")
+    published.mkdir()
+    chain.rename(published / "training_logs")
+    logs = published / "training_logs"
+    amend_config(logs, lambda config: config["scoring"].update(sandbox="none"))
+    assert row(command(published)[1], "scoring.sandbox") == ["none", "null", "no"]
+    assert row(command(published, "scoring.sandbox=none")[1], "sandbox tier")[1] == "none"
+    amend_config(logs, lambda config: config["cluster"].update(kind="slurm", time_min=9, setup=["echo > x"]))
+    assert "type cluster=local, or cluster=slurm with the values of yours." in refusal(command, published)
+    assert row(command(published, "cluster=local")[1], "cluster.setup") == ["['echo", ">", "x']", "[]", "no"]
