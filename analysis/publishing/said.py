@@ -124,10 +124,15 @@ def _comparison(v: Values) -> None:
 
 def _settings(v: Values) -> None:
     config = v.read(CONFIG)
+    adapters = ((config.get("model") or {}).get("lora") or {}).get("rank") is not None
+    made_here = v.read(PUBLISHED, "base", "origin") == "made here"
+    idle: dict[tuple[str, ...], bool] = {("model", "lora"): not adapters}  # settings without effect
+    idle |= dict.fromkeys((("model", "architecture"), ("model", "pretraining")), not made_here)
+    if adapters:
+        v.take("lora.rank", CONFIG, "model", "lora", "rank")
     for section in _SECTIONS:
         for path in _leaves(config.get(section) or {}, (section,)):
-            made_here = v.read(PUBLISHED, "base", "origin") == "made here"
-            if made_here or path[:2] not in (("model", "architecture"), ("model", "pretraining")):
+            if not idle.get(path[:2]):
                 v.take(f"settings.{len(v.table)}", CONFIG, *path, show=_in_a_cell)
     _optional(v, "evaluation.temperature", CONFIG, "sampling", "temperature")
     _optional(v, "max_completion", CONFIG, "sampling", "max_completion_length")

@@ -163,6 +163,18 @@ def test_a_setting_of_several_lines_stays_in_its_row_of_the_card(published: Path
     assert "| `model.prompt.code` | Do: {prompt} a \\| b |\n" in card(say(Values(folder)))
 
 
+@pytest.mark.parametrize("rank", [None, 32])
+def test_adapters_are_on_the_card_where_they_were_trained(published: Path, tmp_path: Path, rank: int | None) -> None:
+    folder = Path(shutil.copytree(published, tmp_path / "copy"))
+    path = folder / "training_logs" / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["model"]["lora"] = {"rank": rank, "alpha": 16}
+    path.write_text(yaml.safe_dump(config))
+    text = card(say(Values(folder)))
+    assert ("adapters of rank 32 (LoRA), which are merged into these weights" in text) == (rank is not None)
+    assert ("| `model.lora.alpha` | 16 |" in text) == (rank is not None)
+
+
 def test_tasks_from_the_hub_are_named_by_their_id_whatever_was_read_of_them() -> None:
     record = {"origins": {"tasks": "hub"}}
     for path in ("org/name", "hf://datasets/org/name", "hf://datasets/org/name@v1/data/*.parquet"):
