@@ -98,10 +98,12 @@ def refuse_findings(folder: Path, study: Path, source: str) -> None:
     findings = scan(folder, [study.resolve(), study.absolute(), Path.cwd(), Path.home(), folder.absolute()])
     if findings:
         more = f"; and {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
+        diffs = any(finding.file.endswith(".diff") for finding in findings)
+        rest = " (uncommitted changes may be deleted from provenance/ in the chain's folder)" if diffs else ""
         raise AnalysisError(
             f"{len(findings)} secret{'s' if len(findings) > 1 else ''} or local path{'s' if len(findings) > 1 else ''} "
             f"would be published, where none may be ({'; '.join(map(str, findings[:_SHOWN]))}{more}): take them out "
-            f"{source} and type the same command again."
+            f"{source}{rest} and type the same command again."
         )
 
 
