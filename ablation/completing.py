@@ -45,6 +45,12 @@ class Completer:
         """Returns the most likely completion, token by token, of each prompt."""
         return self._complete(prompts, "greedy", {"do_sample": False})
 
+    def close(self) -> None:
+        """Lets the weights go."""
+        del self._model
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
     def _complete(self, prompts: Sequence[list[int]], seed_name: str, options: dict) -> list[str]:
         completions = []
         for start in range(0, len(prompts), self._batch_size):

@@ -42,6 +42,10 @@ class VllmCompleter:
         """Returns the most likely completion, token by token, of each prompt."""
         return [text for (text,) in self._complete(prompts, [{"temperature": 0.0}] * len(prompts))]
 
+    def close(self) -> None:
+        """Ends the engine's process, for the next model to find the GPU free."""
+        self._engine.llm_engine.engine_core.shutdown()
+
     def _complete(self, prompts: Sequence[list[int]], options: Sequence[dict[str, Any]]) -> list[list[str]]:
         from vllm import SamplingParams
 

@@ -57,6 +57,8 @@ def subjects_of(study: Study, engine: str = "transformers", step: int | None = N
         except AnalysisError as error:
             problems.append(f"{chain.name} has no checkpoint to evaluate: {error}")
             continue
+        if step and step not in roles:
+            problems.append(f"{chain.name} has no checkpoint of step {step}: its last is of {max(roles)}.")
         for saved, names in roles.items():
             subject = f"{chain.name}@{saved}"
             folder = str(candidate_dir(chain.folder, saved))

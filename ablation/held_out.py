@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -64,9 +65,9 @@ class Subject:
 def evaluate(subject: Subject, folder: Path) -> None:
     """Writes ``folder/<split>/<subject>.parquet`` for every split; raises what loading the model raises."""
     config, splits = subject.config, load_tasks(subject.config.tasks)
-    completer = _completer(subject)
     key = subject.key()
-    with ScoringPool(config.cluster.scoring_workers or scoring_workers(), tier_name(config)) as pool:
+    workers = config.cluster.scoring_workers or scoring_workers()
+    with closing(_completer(subject)) as completer, ScoringPool(workers, tier_name(config)) as pool:
         for split in SPLITS:
             # The rule of training: the same tasks are dropped.
             limit = limit_of(config.sampling, completer.positions)

@@ -11,9 +11,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ablation import config as configuration
 from ablation import metrics
+from ablation.config import ConfigError
+from ablation.evaluate import _fixed_step, subjects_of
 from ablation.scoring.rewards import REWARDS
 from analysis.history_plain import parse_plain
+from analysis.sources import run_folder
 from tests.conftest import command
 from tests.e2e.conftest import TINY, Trained
 
@@ -131,6 +135,23 @@ def test_evaluation_and_report(study: Trained, chromium: str):
     figures = drawn_figures(chromium, study.folder / "report" / "report.html", study.cwd)
     assert len(figures) >= 4
     assert all(width > 300 and height > 100 and paths > 10 for width, height, paths in figures)
+
+
+@pytest.mark.training
+def test_a_fixed_step_is_evaluated_beside_pick_and_last(study: Trained):
+    config = configuration.load(study.folder / "shaped-s0" / "config.yaml")
+    found = run_folder.read(str(study.folder))
+
+    def steps(step: int | None) -> set[int | None]:
+        return {subject.step for subject in subjects_of(found, step=step)[0] if "fixed" in subject.roles}
+
+    assert steps(None) == {2}  # half of the four saved ones
+    assert steps(3) == {3}
+    assert steps(0) == set()
+    assert "shaped-s0 has no checkpoint of step 9: its last is of 4." in subjects_of(found, step=9)[1]
+    config.chain.save_every, config.evaluation.step = 5, 7
+    with pytest.raises(ConfigError, match=r"is not on the save grid of every 5 steps; type --step 5, or --step 0"):
+        _fixed_step(config)
 
 
 @pytest.mark.long
