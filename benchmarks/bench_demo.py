@@ -1,7 +1,7 @@
 """How long the commands of the README take after set-up, and whether the second `make demo` does nothing.
 
-In an empty folder: base model, six chains of 80 steps, evaluation, report, model repos; the same again; then one more arm
-pair with the base model at hand. Prints seconds, and the peak memory of a chain with everything it starts
+In an empty folder: base model, six chains of 80 steps, evaluation, report, model repos; the same again; then one more
+arm pair with the base model at hand. Prints seconds, and the peak memory of a chain with everything it starts
 (supervisor, link, scoring worker, W&B), shared pages counted once.
 """
 
