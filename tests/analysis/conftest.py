@@ -3,7 +3,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import hub_server
+import model_hub
 import psutil
 import published_model
 import pytest
@@ -59,16 +59,16 @@ def folder(published: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hub_server.Server]:
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[model_hub.Server]:
     """A server that this process pushes to; a call that it does not know fails the test."""
     from huggingface_hub import constants
 
-    with hub_server.serving() as running:
+    with model_hub.serving() as running:
         monkeypatch.setattr(constants, "ENDPOINT", running.url)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # whose servers take no part in these tests
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-        monkeypatch.setenv("HF_TOKEN", hub_server.TOKEN)
+        monkeypatch.setenv("HF_TOKEN", model_hub.TOKEN)
         yield running
         assert running.unknown == []
 

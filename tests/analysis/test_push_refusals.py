@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-import hub_server
+import model_hub
 import pytest
 from test_push import REPO, command, local
 
@@ -31,7 +31,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert publish.main([str(argument) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert hub_server.TOKEN not in error
+    assert model_hub.TOKEN not in error
     return error
 
 
@@ -59,10 +59,10 @@ def test_a_push_needs_a_token(hub, unready: Path, capsys, monkeypatch: pytest.Mo
 
 def test_the_token_of_a_login_is_found(hub, study: Path, folder: Path, tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.delenv("HF_TOKEN")
-    (tmp_path / "token").write_text(hub_server.TOKEN)
+    (tmp_path / "token").write_text(model_hub.TOKEN)
     assert publish.main([str(study), "--arm", "shaped", "--out", str(folder), "--repo", REPO, "--push"]) == 0
     assert not hub.repos[REPO].private
-    assert hub_server.TOKEN not in "".join(capsys.readouterr())
+    assert model_hub.TOKEN not in "".join(capsys.readouterr())
 
 
 def test_a_repo_alone_says_what_would_be_done(hub, study: Path, tmp_path: Path, capsys, monkeypatch) -> None:
@@ -166,7 +166,7 @@ def test_a_folder_that_is_not_this_arms_is_not_pushed(spoil, words: str, hub, st
 def test_a_repo_with_another_content_is_left_as_it_is(files, private: bool, hub, folder: Path) -> None:
     repo = hub.made(REPO, private, **files)
     with pytest.raises(AnalysisError, match=r"holds files of something else \((data.py|model.safetensors)\)"):
-        push(folder, REPO, hub_server.TOKEN)
+        push(folder, REPO, model_hub.TOKEN)
     assert (len(repo.commits), repo.private) == (1, private)
     assert hub.uploads() == []
 
@@ -181,13 +181,13 @@ def test_a_repo_with_another_content_is_left_as_it_is(files, private: bool, hub,
         ("POST /api/repos/create", 429, "too many calls of this account (429, not now): wait some minutes and type"),
         ("POST .*/commit/", 503, "The Hub failed while lab/shaped was pushed (503, not now): type the same command"),
         ("POST .*/commit/", 422, "refused to take lab/shaped (422, not now)"),
-        ("POST .*/commit/", hub_server.DROP, "broke while lab/shaped was pushed"),
+        ("POST .*/commit/", model_hub.DROP, "broke while lab/shaped was pushed"),
     ],
 )
 def test_a_refusal_of_the_hub_is_one_sentence(
     call: str, status: int, words: str, hub, study: Path, folder: Path, capsys
 ) -> None:
-    hub.faults = [hub_server.Fault(call, status)]
+    hub.faults = [model_hub.Fault(call, status)]
     before = local(folder)
     error = refusal(capsys, study, "--arm", "shaped", "--out", folder, "--repo", REPO, "--push")
     assert words in error
@@ -196,7 +196,7 @@ def test_a_refusal_of_the_hub_is_one_sentence(
 
 
 def test_a_refusal_of_the_store_behind_the_hub_is_one_sentence_too(hub, study: Path, folder: Path, tmp_path) -> None:
-    hub.faults = [hub_server.Fault("GET .*/xet-write-token/", 403)]
+    hub.faults = [model_hub.Fault("GET .*/xet-write-token/", 403)]
     arguments = (study, "--arm", "shaped", "--out", folder, "--repo", REPO, "--push")
     running = command(hub, tmp_path, *arguments, HF_HUB_DISABLE_XET="0")
     _, errors = running.communicate(timeout=120)
@@ -208,20 +208,20 @@ def test_a_refusal_of_the_store_behind_the_hub_is_one_sentence_too(hub, study: P
 
 def test_an_owner_who_does_not_exist_is_told(hub, folder: Path) -> None:
     with pytest.raises(AnalysisError, match=r"The Hub finds no nobody who could own nobody/x"):
-        push(folder, "nobody/x", hub_server.TOKEN)
+        push(folder, "nobody/x", model_hub.TOKEN)
 
 
 def test_a_token_that_the_server_repeats_is_not_shown(hub, folder: Path) -> None:
-    hub.faults = [hub_server.Fault("POST /api/repos/create", 403, said=f"{hub_server.TOKEN} is for reading")]
+    hub.faults = [model_hub.Fault("POST /api/repos/create", 403, said=f"{model_hub.TOKEN} is for reading")]
     with pytest.raises(AnalysisError) as caught:
-        push(folder, REPO, hub_server.TOKEN)
+        push(folder, REPO, model_hub.TOKEN)
     assert "… is for reading" in str(caught.value)
-    assert hub_server.TOKEN not in str(caught.value)
+    assert model_hub.TOKEN not in str(caught.value)
 
 
 @pytest.mark.parametrize("more", [{}, {"HF_HUB_OFFLINE": "1"}])
 def test_without_a_network_the_folder_is_ready_and_the_command_is_said(more, study: Path, tmp_path: Path) -> None:
-    with hub_server.serving() as gone:
+    with model_hub.serving() as gone:
         pass
     out = tmp_path / "new"
     running = command(gone, tmp_path, study, "--arm", "shaped", "--out", out, "--repo", REPO, "--push", **more)
@@ -243,7 +243,7 @@ def test_a_network_that_swallows_everything_is_not_waited_for(folder: Path, monk
         monkeypatch.setattr(pushing, "_PATIENCE_S", 0.2)
         start = time.monotonic()
         with pytest.raises(UnreachableError, match="cannot be reached"):
-            push(folder, REPO, hub_server.TOKEN)
+            push(folder, REPO, model_hub.TOKEN)
     assert time.monotonic() - start < 5
 
 
