@@ -51,6 +51,7 @@ def test_a_candidate_is_the_model_that_base_and_adapters_compute(undisturbed: Pa
     assert max(row["train/grad_norm"] for row in rows(undisturbed)) > 0
 
 
+@pytest.mark.long
 def test_a_candidate_loads_where_peft_is_not_installed(undisturbed: Path):
     code = (
         "import sys; sys.modules['peft'] = None\n"
@@ -63,6 +64,7 @@ def test_a_candidate_loads_where_peft_is_not_installed(undisturbed: Path):
     assert done.stdout.split("\n")[0] == "[[], []]"
 
 
+@pytest.mark.long
 def test_a_stopped_chain_goes_on_as_if_it_had_not_been(undisturbed: Path, study: Trained, tmp_path: Path):
     cwd = with_base(study, tmp_path)
     chain = cwd / "runs" / "stopped" / "shaped-s0"

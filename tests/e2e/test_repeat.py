@@ -35,6 +35,7 @@ def published(study: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.training
 def test_a_published_chain_is_trained_again_to_the_last_bit(study: Trained, published: Path, tmp_path: Path):
     cwd = with_base(study, tmp_path)

@@ -31,6 +31,7 @@ def test_a_chain_trains_as_if_nobody_had_looked(study: Trained, tmp_path: Path):
     assert weights(blind, 4) == weights(looked, 4)
 
 
+@pytest.mark.long
 def test_scores_are_logged_at_the_saved_steps_alone(study: Trained, tmp_path: Path):
     cwd = with_base(study, tmp_path)
     ended = command("ablation.run", "reward=shaped", "study=some", *TINY, "chain.save_every=2", cwd=cwd)
